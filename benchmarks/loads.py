@@ -1,0 +1,67 @@
+"""Puts a load on a server: with wrk where it is installed, else with our own client."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.client import Summary
+from benchmarks.programs import BenchmarkError, Server, environment
+
+WRK = shutil.which("wrk")
+
+# wrk reports in microseconds. An answer counts when its status is below 400.
+_SCRIPT = """
+wrk.method = "POST"
+wrk.body = {body}
+wrk.headers["Content-Type"] = "application/json"
+function done(summary, latency, requests)
+  local e = summary.errors
+  io.write(string.format('\\nJSON {{"rate": %f, "p50": %f, "p99": %f, "answers": %d, "failures": %d}}\\n',
+    (summary.requests - e.status) / summary.duration * 1e6,
+    latency:percentile(50), latency:percentile(99), summary.requests - e.status,
+    e.connect + e.read + e.write + e.status + e.timeout))
+end
+"""
+
+
+def generator() -> str:
+    """What generates the load, for the report."""
+    if WRK is None:
+        return "our own client (`benchmarks/client.py`; wrk is not installed)"
+    said = subprocess.run([WRK, "-v"], capture_output=True, text=True, check=False)
+    return f"wrk {said.stdout.split()[1]}, one thread"
+
+
+def load(server: Server, connections: int, seconds: float) -> Summary:
+    """As many requests as the server answers on so many keep-alive connections."""
+    if WRK is None:
+        argv = [sys.executable, str(Path(__file__).with_name("client.py"))]
+        argv += [str(server.port), str(connections), str(seconds)]
+        said = _run(argv, _request(server))
+    else:
+        script = server.folder / f"{server.port}.lua"
+        script.write_text(_SCRIPT.format(body=json.dumps(server.body)))
+        argv = [WRK, "-t1", f"-c{connections}", f"-d{round(seconds)}s", "-s", str(script)]
+        said = _run([*argv, f"http://127.0.0.1:{server.port}{server.path}"]).partition("JSON ")[2]
+    summary = Summary(**json.loads(said))
+    if summary.failures or not summary.answers:
+        raise BenchmarkError(f"{server.name}: {summary.failures} failures in {summary.answers}")
+    return summary
+
+
+def _run(argv: list[str], text: str = "") -> str:
+    done = subprocess.run(
+        argv, env=environment(), input=text, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise BenchmarkError(f"{argv[0]} ended with {done.returncode}: {done.stderr[-500:]}")
+    return done.stdout
+
+
+def _request(server: Server) -> str:
+    head = f"POST {server.path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(server.body.encode())}\r\n\r\n{server.body}"

@@ -1,0 +1,1 @@
+"""mlops-scaffold: generates an ML repository that trains, gates, ships and rolls back."""

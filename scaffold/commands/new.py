@@ -1,0 +1,170 @@
+"""`mlops-scaffold new`: a project from a template, ready to work in.
+
+Everything up to the first commit happens on a stage beside the target, and one rename then puts it
+in place: the target is absent or whole, never half-made. From there on it is what a fresh clone is,
+so `make setup` finishes whatever was interrupted.
+"""
+
+import shlex
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from scaffold import answers, console, git, paths, ports, setup
+from scaffold.errors import Exit, ScaffoldError
+from scaffold.render import preload, render
+from scaffold.source import Template, open_template
+from scaffold.stage import Stage, check_target, stage
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the person typed. `setup` None means: for our own template, yes."""
+
+    path: Path
+    template: str | None = None
+    ref: str | None = None
+    defaults: bool = False
+    data: tuple[str, ...] = ()
+    data_file: Path | None = None
+    setup: bool | None = None
+    git: bool = True
+
+
+def new(request: Request) -> None:
+    """Make the project and say what to type next."""
+    target = check_target(request.path)
+    given = answers.collect(request.data_file, list(request.data))
+    git.require()
+    preload()
+    with stage(target) as staged:
+        template = open_template(request.template, request.ref, staged.work)
+        wants_setup = template.ours if request.setup is None else request.setup
+        if wants_setup:
+            setup.find_uv()
+        questions = answers.read_questions(template)
+        answers.check(given, questions)
+        _render(staged, template, questions, given, request)
+        unfinished = _before(staged.project, template, request, wants_setup)
+        staged.publish()
+    unfinished += _after(target, request, wants_setup)
+    _close(request, target, template, questions, wants_setup, unfinished)
+
+
+def _render(
+    staged: Stage,
+    template: Template,
+    questions: answers.Questions,
+    given: answers.Answers,
+    request: Request,
+) -> None:
+    """Render and check, asking on the terminal if there is one and it is wanted."""
+    asks = not request.defaults and sys.stdin.isatty() and sys.stdout.isatty()
+    suggested: answers.Answers = {}
+    if template.ours and questions.asked.get("port", {}).get("type") == "int":
+        suggested["port"] = ports.free_base(beside=staged.target.parent)
+    console.title(f"{staged.target.name}, from {template.url} {template.version}")
+
+    def work() -> None:
+        render(
+            template,
+            staged.project,
+            given,
+            work=staged.work,
+            defaults=not asks,
+            suggested=suggested,
+        )
+        if not staged.project.is_dir() or not paths.check(staged.project):
+            raise ScaffoldError("the template rendered no file", "give other answers", Exit.ERROR)
+
+    if asks:
+        work()  # a running clock would write over the questions
+    else:
+        with console.step("render"):
+            work()
+
+
+def _before(project: Path, template: Template, request: Request, wants_setup: bool) -> list[str]:
+    """Do what needs no final place: lock and commit. Return what is left to type."""
+    unfinished: list[str] = []
+    if wants_setup and (project / "pyproject.toml").is_file():
+        unfinished += _try("uv lock", lambda: setup.lock(project))
+    if request.git:
+        with console.step("git commit"):
+            setup.init(project)
+            known = setup.commit(project, f"Start from {template.url} {template.version}")
+        if not known:
+            console.note(
+                f"no git identity is set, so {setup.FALLBACK['GIT_AUTHOR_NAME']} is the author; "
+                "set yours with `git config --global user.name` and `user.email`"
+            )
+    if unfinished and request.git:
+        unfinished.append("git add uv.lock && git commit -m 'Lock the dependencies'")
+    return unfinished
+
+
+def _after(project: Path, request: Request, wants_setup: bool) -> list[str]:
+    """Do what needs the final place: environment and hooks. Return what is left to type."""
+    if not wants_setup or not (project / "uv.lock").is_file():
+        return ["uv sync"] if wants_setup and (project / "pyproject.toml").is_file() else []
+    try:
+        unfinished = _try("uv sync", lambda: setup.sync(project))
+        if not (project / ".pre-commit-config.yaml").is_file():
+            return unfinished
+        if not request.git:
+            console.note("no Git repository, so no hooks: `make setup` installs them later")
+        elif elsewhere := setup.hooks_elsewhere(project):
+            console.note(f"no hooks installed: your git runs those in {elsewhere} (core.hooksPath)")
+        elif unfinished:
+            unfinished.append("uv run pre-commit install")
+        else:
+            unfinished += _try("hooks", lambda: setup.install_hooks(project))
+    except KeyboardInterrupt:
+        console.detail("")
+        raise ScaffoldError(
+            f"interrupted; {project} is whole, but not set up",
+            f"cd {shlex.quote(str(project))} && make setup",
+            Exit.INTERRUPTED,
+        ) from None
+    return unfinished
+
+
+def _try(name: str, action: Callable[[], None]) -> list[str]:
+    """Run a step; one that fails is reported, and what to type instead is returned."""
+    try:
+        with console.step(name):
+            action()
+    except setup.StepError as error:
+        console.detail(f"    {error.cause}")
+        return [error.remedy]
+    return []
+
+
+def _close(
+    request: Request,
+    target: Path,
+    template: Template,
+    questions: answers.Questions,
+    wants_setup: bool,
+    unfinished: list[str],
+) -> None:
+    """Say what is there, what is missing, and what to type next."""
+    if questions.tasks:
+        console.note("the template has tasks, which never run here; see its own guide")
+    go = f"cd {shlex.quote(str(request.path))}"
+    if unfinished:
+        raise ScaffoldError(
+            f"{request.path} is whole, but not all of its setup worked",
+            " && ".join([go, *unfinished]),
+        )
+    if wants_setup and not shutil.which("uv"):
+        console.note(f"uv is not on your PATH, and the project runs on it: it is {setup.find_uv()}")
+    console.say(f"\n{request.path} is ready. Next:\n")
+    if template.ours:
+        commands = [go, "make ship", "make status"]
+    else:
+        commands = [go, "git show --stat" if request.git else "ls"]
+    for command in commands:
+        console.say(f"  {command}")

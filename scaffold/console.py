@@ -1,0 +1,59 @@
+"""The only place that prints. Results go to stdout; progress, notes and errors go to stderr."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+RED, GREEN, DIM, BOLD = "31", "32", "2", "1"
+
+
+def _paint(text: str, style: str, stream: TextIO) -> str:
+    """Colour the text where colour is wanted: on a terminal, unless NO_COLOR is set."""
+    if not stream.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return text
+    return f"\033[{style}m{text}\033[0m"
+
+
+def say(text: str = "") -> None:
+    """Print a result."""
+    print(text, flush=True)  # noqa: T201
+
+
+def detail(text: str) -> None:
+    """Print something that explains, beside the results."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def note(text: str) -> None:
+    """Print something the person should know and need not act on."""
+    detail(_paint(f"note: {text}", DIM, sys.stderr))
+
+
+def title(text: str) -> None:
+    """Print the headline of what is about to happen."""
+    detail(_paint(text, BOLD, sys.stderr))
+
+
+def error(cause: str, remedy: str) -> None:
+    """Print why it did not work, and what to do about it."""
+    detail(f"{_paint('error:', RED, sys.stderr)} {cause}")
+    detail(f"   try: {remedy}")
+
+
+@contextmanager
+def step(name: str) -> Iterator[None]:
+    """Show a step by name while it runs, and how many seconds it took when it is done."""
+    live = sys.stderr.isatty()
+    if live:
+        sys.stderr.write(f"  {name:<18} ...")
+        sys.stderr.flush()
+    started = time.monotonic()
+    verdict = _paint("failed", RED, sys.stderr)
+    try:
+        yield
+        verdict = _paint(f"{time.monotonic() - started:5.1f} s", GREEN, sys.stderr)
+    finally:
+        detail(f"{chr(13) if live else ''}  {name:<18} {verdict}")

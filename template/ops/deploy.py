@@ -1,0 +1,124 @@
+"""Deploy a release to an environment, and roll it back.
+
+    proof -> start -> smoke -> acceptance -> canary steps -> switch
+
+Until the last step any failure leaves the old release serving. A rollback asks nobody: it gives
+the traffic back to the release that is still warm. Touch this file to change the steps.
+"""
+
+import httpx
+
+from . import client, envoy, state, verify
+from .config import Environment, OpsError, environments
+from .console import Steps
+from .machine import change, recover, wait_ready
+from .release import Release, champion_after, install, load, prove, prune, record
+from .state import State
+
+
+def deploy(environment: Environment, release: Release, why: str, steps: Steps) -> None:
+    """Bring a release into an environment, step by step, or leave everything as it was."""
+    what = f"deploy {release.name}: {why}"
+    with state.lock(environment, what), state.audited(environment, "deploy", release.name, why):
+        with steps.step("proof") as say:
+            say(prove(release, environment))
+        with steps.step("install") as say:
+            say(install(release))
+        before, found = recover(environment)
+        if found:
+            steps.note(found)
+        if before.serving == release.name:
+            change(environment, before)
+            record(release, environment, "passed")
+            steps.note(f"{release.name} serves {environment.name} already")
+            return
+        try:
+            _bring_in(environment, release, before, steps)
+        except BaseException as error:
+            _take_out(environment, release, before, error, steps)
+            raise
+        record(release, environment, "passed")
+        if environment.name == list(environments())[-1] and champion_after(release):
+            steps.note("the best model accepted so far: the next one is measured against it")
+        prune({name for e in environments().values() for name in state.read(e).history})
+
+
+def _bring_in(environment: Environment, release: Release, before: State, steps: Steps) -> None:
+    candidate = State(history=before.history, candidate=release.name)
+    with steps.step("start") as say:
+        change(environment, candidate)
+        say(f"{wait_ready(environment, release.name)} ready")
+    with steps.step("smoke") as say:
+        say(verify.smoke(environment, release))
+    with steps.step("acceptance") as say:
+        say(verify.acceptance(environment, release))
+    if before.serving:
+        old = load(before.serving)
+        for percent in environment.canary:
+            with steps.step(f"canary {percent} %") as say:
+                change(environment, candidate.model_copy(update={"weight": percent}))
+                say(verify.canary(environment, old, release))
+    with steps.step("switch") as say:
+        change(environment, before.accept(release.name))
+        _confirm(environment, release.name)
+        say(f"{environment.url} answers from {release.name}")
+
+
+def _take_out(
+    environment: Environment, release: Release, before: State, error: BaseException, steps: Steps
+) -> None:
+    """Undo what a failed deploy did; the old release never stopped serving."""
+    with steps.step("undo") as say:
+        change(environment, before)
+        say(f"{before.serving or 'nothing'} serves, as before")
+    if isinstance(error, OpsError):
+        record(release, environment, f"failed: {error.cause}")
+
+
+def rollback(environment: Environment, why: str, steps: Steps) -> str:
+    """Give the traffic back to the previous release. Returns its name."""
+    with state.lock(environment, f"rollback: {why}"):
+        before = state.read(environment)
+        if before.serving is None:
+            raise OpsError(f"nothing is deployed to {environment.name}", "make ship")
+        if before.previous is None:
+            raise OpsError(
+                f"{before.serving} is the only release of {environment.name}; it goes on serving",
+                "mend the fault and make ship, or make down to stop",
+            )
+        audited = state.audited(environment, "rollback", before.previous, why)
+        with audited, steps.step("rollback") as say:
+            change(environment, State(history=before.history[:-1]))
+            _confirm(environment, before.previous)
+            say(f"{environment.url} answers from {before.previous}, no more {before.serving}")
+    return before.previous
+
+
+def up(environment: Environment, steps: Steps) -> None:
+    """Start again what should run, after a reboot or an accident."""
+    with state.lock(environment, "up"):
+        wanted, found = recover(environment)
+        if wanted.serving is None:
+            steps.note(f"{environment.name}: nothing was deployed yet; make ship")
+            return
+        with state.audited(environment, "up", wanted.serving, found), steps.step("up") as say:
+            change(environment, wanted)
+            say(
+                f"{environment.url} answers from {wanted.serving}" + (f"; {found}" if found else "")
+            )
+
+
+def _confirm(environment: Environment, release: str) -> None:
+    """Ask the environment's own address until the answer comes from the release."""
+    if not client.until(lambda: _answered_by(environment) == release, 3):
+        cause = f"{environment.url} is answered by {_answered_by(environment)}, not by {release}"
+        raise OpsError(cause, f"make up ENV={environment.name}")
+
+
+def _answered_by(environment: Environment) -> str:
+    try:
+        with client.connect(environment.url, timeout=1) as door:
+            answer = door.get("/v2/health/ready")
+            return str(answer.headers.get(envoy.HEADER, f"status {answer.status_code}"))
+    except httpx.HTTPError as error:
+        return type(error).__name__

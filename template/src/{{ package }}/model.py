@@ -1,0 +1,144 @@
+"""A trained model on disk and in memory: `model.onnx` to run, `model.json` to know what it is.
+
+These two files are the whole contract between training and serving. Serving needs numpy and
+onnxruntime for them and nothing that was used in training; no pickle is ever loaded. Touch this
+file to record one more fact about a model.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from .schema import Matrix, Schema
+
+ARTIFACTS = Path(__file__).parent / "artifacts"
+INPUT = "features"  # the one input of the ONNX model: float32 [rows, features]
+
+
+class ModelError(Exception):
+    """A model that cannot be used: a line of cause and a line of remedy."""
+
+    def __init__(self, cause: str, remedy: str = "make train") -> None:
+        super().__init__(cause)
+        self.remedy = remedy
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What `model.json` says."""
+
+    name: str
+    created: str  # the time of the commit, not of the run: the same input gives the same file
+    expires: str
+    commit: str
+    seed: int
+    model_sha256: str
+    data_fingerprint: str
+    golden_fingerprint: str  # of the golden rows that were held out
+    training_rows: int
+    validation: Mapping[str, float]  # scores on rows that it was not fitted on
+    example: Mapping[str, object]  # a real row, for the API documentation
+    libraries: Mapping[str, str]
+    schema: Mapping[str, Any]
+
+
+class Model:
+    """A model ready to answer."""
+
+    def __init__(self, onnx: bytes, facts: Facts) -> None:
+        self.facts = facts
+        self.schema = Schema.from_json(facts.schema)
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1  # one row is too little work to share
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4  # a broken file is reported once, by us
+        try:
+            self._session = ort.InferenceSession(onnx, options, ["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime has a type of its own for every fault
+            raise ModelError(f"onnxruntime cannot load the model: {error}") from None
+        self.outputs = [output.name for output in self._session.get_outputs()]
+        self._check_contract()
+
+    def _check_contract(self) -> None:
+        (entry, *more) = self._session.get_inputs()
+        width = len(self.schema.features)
+        fits = entry.name == INPUT and entry.type == "tensor(float)" and entry.shape[-1] == width
+        if more or not fits or len(self.outputs) > 2:
+            raise ModelError(
+                f"the model must take one float32 tensor '{INPUT}' [rows, {width}] and give "
+                "a prediction and, for classes, optionally probabilities",
+                "see to_onnx() in train.py",
+            )
+
+    def _run(self, matrix: Matrix) -> list[NDArray[Any]]:
+        outputs: list[NDArray[Any]] = self._session.run(None, {INPUT: matrix})
+        return outputs
+
+    def run(self, matrix: Matrix) -> list[NDArray[Any]]:
+        """float32 [rows, features] -> the outputs of the ONNX model, as they are.
+
+        Raises ModelError on a NaN or infinity, which is a fault of the model.
+        """
+        outputs = self._run(matrix)
+        if not all(np.isfinite(output).all() for output in outputs):
+            raise ModelError("the model gave a number that is not finite", "make gate")
+        return outputs
+
+    def vectors(self, matrix: Matrix) -> NDArray[np.float64]:
+        """What the model says, as numbers: probabilities [rows, classes], or values [rows, 1].
+
+        A classifier without probabilities is taken to be certain.
+        """
+        outputs = self._run(matrix)
+        if not self.schema.classes:
+            return outputs[0].reshape(len(matrix), 1).astype(np.float64)
+        if len(outputs) == 2:
+            return outputs[1].reshape(len(matrix), len(self.schema.classes)).astype(np.float64)
+        return one_hot(outputs[0].reshape(-1), len(self.schema.classes))
+
+    def answers(self, matrix: Matrix) -> list[dict[str, object]]:
+        """What `/predict` answers, a JSON object a row. Raises ModelError as `run` does."""
+        first, *rest = (output.reshape(len(matrix), -1).tolist() for output in self.run(matrix))
+        classes = self.schema.classes
+        if not classes:
+            return [{"prediction": value} for (value,) in first]
+        if not rest:
+            return [{"prediction": classes[int(code)]} for (code,) in first]
+        shares = (dict(zip(classes, row, strict=True)) for row in rest[0])
+        return [
+            {"prediction": classes[int(code)], "probabilities": share}
+            for (code,), share in zip(first, shares, strict=True)
+        ]
+
+
+def one_hot(codes: NDArray[Any], classes: int) -> NDArray[np.float64]:
+    """[rows] -> [rows, classes], a one in the place of each row's class."""
+    return np.asarray(codes.astype(int)[:, None] == np.arange(classes), dtype=np.float64)
+
+
+def save(folder: Path, onnx: bytes, facts: Facts) -> None:
+    """Write both files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.onnx").write_bytes(onnx)
+    (folder / "model.json").write_text(json.dumps(asdict(facts), indent=2) + "\n", "utf-8")
+
+
+def load(folder: Path = ARTIFACTS) -> Model:
+    """Read both files. Raises ModelError when one is missing or they do not belong together."""
+    try:
+        onnx = (folder / "model.onnx").read_bytes()
+        facts = Facts(**json.loads((folder / "model.json").read_text("utf-8")))
+    except FileNotFoundError as error:
+        raise ModelError(f"there is no {Path(error.filename).name} in {folder}") from None
+    except (ValueError, TypeError) as error:
+        raise ModelError(f"{folder / 'model.json'} is not readable: {error}") from None
+    if hashlib.sha256(onnx).hexdigest() != facts.model_sha256:
+        raise ModelError(f"{folder / 'model.onnx'} is not the file that model.json describes")
+    return Model(onnx, facts)

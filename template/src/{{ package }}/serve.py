@@ -1,0 +1,134 @@
+"""The server: `python -m <package>.serve`. One process, one worker, one model.
+
+`POST /predict` takes named fields; `/v2/...` is the Open Inference Protocol; `/version`,
+`/metrics` and `/docs` say what runs and how. Everything about the model comes from the model's own
+files, so this file needs no change for another table. Touch it to add an endpoint.
+"""
+
+import argparse
+import gc
+import logging
+import os
+import sys
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from . import protocol
+from .model import Model, ModelError, load
+from .openapi import predict_docs
+from .schema import InvalidRowsError, Problem
+from .telemetry import JsonLines, Metrics, Telemetry
+from .wire import MAX_ROWS, parse, read_body, reply
+
+KEEP_ALIVE = 75  # seconds; longer than any proxy in front keeps an idle connection
+DRAIN = 30  # seconds that running requests have after SIGTERM
+
+
+def create_app(model: Model, release: str = "unknown") -> FastAPI:
+    """The web application around a model."""
+    facts = model.facts
+    app = FastAPI(title=facts.name, version=release)
+    metrics = Metrics({"name": facts.name, "release": release, "sha256": facts.model_sha256})
+    app.add_middleware(Telemetry, metrics=metrics, release=release)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.include_router(protocol.router(model))
+
+    async def predict(request: Request) -> Response:
+        body = await read_body(request)
+        try:
+            content = parse(body)
+            rows = content if isinstance(content, list) else [content]
+            if not 1 <= len(rows) <= MAX_ROWS:
+                raise ValueError(f"a list must hold 1 to {MAX_ROWS} rows")
+            answers = model.answers(model.schema.encode(rows))
+        except InvalidRowsError as error:
+            return _invalid(error.problems)
+        except ValueError as error:
+            return _invalid([Problem(None, None, str(error))])
+        if model.schema.classes:
+            metrics.predictions(str(answer["prediction"]) for answer in answers)
+        return reply(answers if isinstance(content, list) else answers[0])
+
+    async def version() -> Response:
+        return reply(version_facts(model, release))
+
+    async def prometheus() -> Response:
+        return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+    async def home() -> Response:
+        return RedirectResponse("/docs")
+
+    app.add_api_route("/predict", predict, methods=["POST"], **predict_docs(model))
+    app.add_api_route("/version", version, summary="What runs here")
+    app.add_api_route("/metrics", prometheus, summary="Numbers for Prometheus")
+    app.add_api_route("/", home, include_in_schema=False)
+    return app
+
+
+def version_facts(model: Model, release: str) -> dict[str, str]:
+    """What `/version` answers."""
+    facts = model.facts
+    return {
+        "name": facts.name,
+        "release": release,
+        "commit": facts.commit,
+        "model_sha256": facts.model_sha256,
+        "data_fingerprint": facts.data_fingerprint,
+        "golden_fingerprint": facts.golden_fingerprint,
+        "created": facts.created,
+        "expires": facts.expires,
+    }
+
+
+def _invalid(problems: Any) -> Response:
+    """422: what is wrong, by row and field."""
+    details = [{"field": p.field, "row": p.row, "message": p.message} for p in problems]
+    return reply({"detail": details}, 422)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """The shape of an error: `error` for the protocol's clients, `detail` for all others."""
+    status = getattr(error, "status_code", 500)
+    key = "error" if request.url.path.startswith("/v2") else "detail"
+    response = reply({key: getattr(error, "detail", "internal error")}, status)
+    response.headers.update(getattr(error, "headers", None) or {})
+    return response
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Serve the model.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--uds", help="a Unix socket to listen on, instead of host and port")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, handlers=[JsonLines()])
+    try:
+        app = create_app(load(), os.environ.get("RELEASE", "unknown"))
+    except ModelError as error:
+        print(f"error: {error}\n  try: {error.remedy}", file=sys.stderr)
+        return 1
+    gc.freeze()  # what lives as long as the process need not be looked through again
+    uvicorn.run(
+        app,
+        host=options.host,
+        port=options.port,
+        uds=options.uds,
+        access_log=False,  # telemetry.py writes the line
+        log_config=None,
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=DRAIN,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""Train the model: rows in, `model.onnx` and `model.json` out. This file and `data.py` are yours.
+
+`make train` runs it. The same commit, seed and locked libraries give the same bytes, so a model
+can be made again and compared. What is yours to change are `estimator` and, for a model that is
+not scikit-learn's, `fit` and `to_onnx`.
+"""
+
+import argparse
+import hashlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from skl2onnx import to_onnx as convert
+from skl2onnx.common.data_types import FloatTensorType
+from sklearn.base import is_classifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+from . import golden
+from .data import SCHEMA, load
+from .model import ARTIFACTS, INPUT, Facts, Model, ModelError, save
+from .provenance import libraries, origin, pyproject
+from .schema import Matrix
+from .score import score
+
+Target = NDArray[np.float64]  # a class as its index in SCHEMA.classes, or the number itself
+
+
+def estimator(seed: int) -> Any:
+    """The model before it has seen any data."""
+    return make_pipeline(StandardScaler(), LogisticRegression(random_state=seed))
+
+
+def fit(matrix: Matrix, target: Target, seed: int) -> Any:
+    """Learn from float32 [rows, features] and the target [rows]."""
+    with threadpool_limits(1):  # sums must not depend on the number of cores
+        return estimator(seed).fit(matrix, target.astype(int) if SCHEMA.classes else target)
+
+
+def to_onnx(fitted: Any, width: int) -> bytes:
+    """The fitted model as ONNX: one input `features`; out come prediction and probabilities."""
+    options = {id(fitted): {"zipmap": False}} if is_classifier(fitted) else None
+    inputs = [(INPUT, FloatTensorType([None, width]))]
+    onnx = convert(fitted, initial_types=inputs, options=options, name="model")
+    # Their order follows Python's hash seed, and the bytes must not.
+    imports = sorted(onnx.opset_import, key=lambda entry: str(entry.domain))
+    del onnx.opset_import[:]
+    onnx.opset_import.extend(imports)
+    return bytes(onnx.SerializeToString(deterministic=True))
+
+
+def train(table: pd.DataFrame, held_out: pd.DataFrame, seed: int) -> tuple[bytes, Facts]:
+    """Fit on four fifths of the rows that are not golden, validate on the last fifth."""
+    settings = pyproject()
+    came_from = origin(settings["tool"]["mlops"]["model"]["expires_after_days"])
+    rows = golden.training_rows(table, held_out)
+    fitting, validating = train_test_split(rows, test_size=0.2, random_state=seed)
+    onnx = to_onnx(fit(*golden.encode(fitting), seed), len(SCHEMA.features))
+    facts = Facts(
+        name=settings["project"]["name"],
+        created=came_from.created,
+        expires=came_from.expires,
+        commit=came_from.commit,
+        seed=seed,
+        model_sha256=hashlib.sha256(onnx).hexdigest(),
+        data_fingerprint=golden.fingerprint(table),
+        golden_fingerprint=golden.fingerprint(held_out),
+        training_rows=len(fitting),
+        validation={},
+        example=golden.features(held_out.head(1))[0],
+        libraries=libraries(),
+        schema=SCHEMA.to_json(),
+    )
+    matrix, target = golden.encode(validating)
+    result = score(SCHEMA, Model(onnx, facts).vectors(matrix), target)
+    validation = {"rows": len(validating), "skill": result.skill, result.metric: result.value}
+    return onnx, Facts(**{**vars(facts), "validation": validation})
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Train the model.")
+    parser.add_argument("--seed", type=int, default=0, help="which rows validate, and randomness")
+    parser.add_argument("--out", type=Path, default=ARTIFACTS, help="folder for the two files")
+    options = parser.parse_args()
+    try:
+        onnx, facts = train(load(), golden.read(), options.seed)
+    except FileNotFoundError:
+        print(f"error: there is no {golden.GOLDEN}\n  try: make golden", file=sys.stderr)
+        return 1
+    except (ValueError, KeyError) as error:
+        print(f"error: {error}\n  try: correct data.py, or make golden if the table is another one")
+        return 1
+    except ModelError as error:
+        print(f"error: {error}\n  try: {error.remedy}", file=sys.stderr)
+        return 1
+    save(options.out, onnx, facts)
+    scores = ", ".join(f"{name} {value:.4g}" for name, value in facts.validation.items())
+    print(f"trained on {facts.training_rows} rows; validation: {scores}; {facts.model_sha256[:12]}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

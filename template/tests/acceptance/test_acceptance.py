@@ -1,0 +1,92 @@
+"""Does a running server keep its promises? Asked from outside, at any address.
+
+Every deploy runs these before a release gets traffic: `ACCEPTANCE_URL` says where, and
+`ACCEPTANCE_RELEASE` which release must answer. They know nothing of the table: rows come from
+data/golden.csv, and what fields there are comes from the server's own documentation.
+"""
+
+import csv
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+URL = os.environ.get("ACCEPTANCE_URL", "http://127.0.0.1:8000")
+RELEASE = os.environ.get("ACCEPTANCE_RELEASE")
+GOLDEN = Path(__file__).parents[2] / "data" / "golden.csv"
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[httpx.Client]:
+    headers = {"x-release": RELEASE} if RELEASE else {}
+    with httpx.Client(base_url=URL, headers=headers, timeout=10, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def docs(client: httpx.Client) -> dict[str, Any]:
+    """What the server's documentation says about the body of /predict."""
+    paths = client.get("/openapi.json").raise_for_status().json()["paths"]
+    body: dict[str, Any] = paths["/predict"]["post"]["requestBody"]["content"]["application/json"]
+    return body
+
+
+@pytest.fixture(scope="module")
+def rows(docs: dict[str, Any]) -> list[dict[str, object]]:
+    """Golden rows without their target, with numbers as numbers."""
+    fields = docs["schema"]["anyOf"][0]["properties"]
+    kinds = {"string": str, "integer": int, "number": float}
+    with GOLDEN.open(encoding="utf-8", newline="") as file:
+        table = list(csv.DictReader(file))[:50]
+    return [
+        {name: kinds[field["type"]](row[name]) for name, field in fields.items()} for row in table
+    ]
+
+
+def test_the_server_is_ready_and_is_the_release_that_was_asked_for(client: httpx.Client) -> None:
+    assert client.get("/v2/health/ready").status_code == 200
+    version = client.get("/version").raise_for_status().json()
+    assert len(version["model_sha256"]) == 64
+    if RELEASE:
+        assert version["release"] == RELEASE
+
+
+def test_a_batch_answers_each_row_in_order(
+    client: httpx.Client, rows: list[dict[str, object]]
+) -> None:
+    together = client.post("/predict", json=rows).raise_for_status().json()
+    assert len(together) == len(rows)
+    for row, answer in list(zip(rows, together, strict=True))[:5]:
+        alone = client.post("/predict", json=row).raise_for_status().json()
+        assert alone["prediction"] == pytest.approx(answer["prediction"])
+        if "probabilities" in alone:
+            assert alone["probabilities"] == pytest.approx(answer["probabilities"], abs=1e-6)
+            assert sum(alone["probabilities"].values()) == pytest.approx(1, abs=1e-3)
+
+
+def test_the_example_in_the_documentation_predicts(
+    client: httpx.Client, docs: dict[str, Any]
+) -> None:
+    for example in docs["examples"].values():
+        assert client.post("/predict", json=example["value"]).status_code == 200
+
+
+def test_a_missing_field_is_named(client: httpx.Client, rows: list[dict[str, object]]) -> None:
+    name, *others = rows[0]
+    response = client.post("/predict", json={other: rows[0][other] for other in others})
+    assert response.status_code == 422
+    assert name in [problem["field"] for problem in response.json()["detail"]]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 10_000, b"9" * 2_000_000]
+)
+def test_a_broken_body_is_the_clients_fault_and_no_crash(client: httpx.Client, body: bytes) -> None:
+    assert client.post("/predict", content=body).status_code in {413, 422}
+
+
+def test_metrics_count_the_requests(client: httpx.Client) -> None:
+    assert "http_requests_total" in client.get("/metrics").raise_for_status().text

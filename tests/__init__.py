@@ -1,0 +1,1 @@
+"""The suite: `support` holds the helpers, `conftest` the shared projects."""

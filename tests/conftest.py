@@ -1,0 +1,72 @@
+"""What the tests share: the command line, a generated project made once, and cheap private copies.
+
+The projects come from the work tree's template (`--ref HEAD`), uncommitted changes included.
+"""
+
+import itertools
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from tests.support import IDENTITY, clean_environment, cli, run, sh
+
+__all__ = ["clean_environment", "cli", "run", "sh"]
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder that every worker of this test session sees."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def project(shared: Path) -> Path:
+    """A project named churn-model, set up and committed. Read only: all tests share it."""
+    made = shared / "churn-model"
+    with FileLock(shared / "churn-model.lock"):
+        if not (shared / "churn-model.done").exists():
+            shutil.rmtree(made, ignore_errors=True)
+            done = cli("new", made, "--defaults", "--ref", "HEAD", seconds=900)
+            assert done.returncode == 0, done.stderr
+            (shared / "churn-model.done").touch()
+    return made
+
+
+@pytest.fixture
+def fresh_project(project: Path, tmp_path: Path, ports: Callable[[], int]) -> Path:
+    """A private copy of `project` to change at will, clean, set up, and with ports of its own."""
+    made = tmp_path / "churn-model"
+    options = ("--defaults", "--ref", "HEAD", "--no-setup", "-d", f"port={ports()}")
+    done = cli("new", made, *options)
+    assert done.returncode == 0, done.stderr
+    shutil.copy(project / "uv.lock", made)
+    sh("git", "add", "uv.lock", cwd=made)
+    sh("git", "commit", "-q", "--no-verify", "-m", "Lock", cwd=made, env=IDENTITY)
+    sh("uv", "sync", "-q", "--locked", "--offline", cwd=made)
+    assert sh("git", "status", "--porcelain", cwd=made) == ""
+    return made
+
+
+@pytest.fixture(scope="session")
+def ports(worker_id: str) -> Callable[[], int]:
+    """Hands out base ports, each the first of three free ones that no other worker is given."""
+    worker = int(worker_id.removeprefix("gw")) if worker_id.startswith("gw") else 0
+    bases: Iterator[int] = itertools.count(20001 + 800 * worker, 10)
+
+    def is_free(port: int) -> bool:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                return False
+        return True
+
+    return lambda: next(base for base in bases if all(is_free(base + i) for i in range(3)))

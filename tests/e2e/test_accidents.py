@@ -1,0 +1,163 @@
+"""kill -9 of anything at any time, broken files, busy ports: what was up stays up or comes back."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.e2e.load import load
+from tests.e2e.shop import Shop, kill, wait_until
+
+
+
+def answers(path: str) -> bool:
+    """Whether the server on a Unix socket is ready."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(path)
+            connection.sendall(b"GET /v2/health/ready HTTP/1.0\r\n\r\n")
+            return connection.recv(100).startswith(b"HTTP/1.1 200")
+        except OSError:
+            return False
+
+
+KILLS = int(os.environ.get("KILLS", "100"))
+
+
+def test_a_deploy_killed_at_any_instant_leaves_a_release_serving_and_the_next_one_goes_through(
+    shop: Shop,
+) -> None:
+    seed = random.randrange(10**6)
+    print("seed", seed)
+    chance = random.Random(seed)
+    known = set(shop.releases[:2])
+    killed = 0
+    with load(shop.port("test"), shop.row, connections=2, pause=0.01) as under_way:
+        while killed < KILLS:
+            process = shop.start("deploy", "--env", "test", "--release", shop.other("test"))
+            time.sleep(chance.uniform(0, 1.6))
+            kill(process)
+            killed += process.wait() == -9
+            assert shop.served("test") in known
+            if killed % 10 == 0:
+                shop.deploy("test", shop.other("test"))
+    assert under_way.end().failures == {}
+    shop.deploy("test", shop.other("test"))
+
+
+def test_a_killed_server_costs_no_request_and_is_back_within_two_seconds(shop: Shop) -> None:
+    release = shop.served()
+    [server] = [p for p in shop.processes() if p.cmdline()[-1].endswith(f"{release}.0.sock")]
+    path = server.cmdline()[-1]
+    with load(shop.port(), shop.row) as under_way:
+        time.sleep(1)
+        kill(server)
+        wait_until(lambda: not answers(path), 1, "dying")
+        wait_until(lambda: answers(path), 2, "coming back")
+    assert under_way.end().failures == {}
+    said = shop.ops("status").stdout
+    assert "2/2 ready" in said and f"{release}-0 had ended; it was started again" in said, said
+
+
+def test_after_envoy_is_killed_the_supervisor_brings_it_back(shop: Shop) -> None:
+    release = shop.served()
+    [door] = [p for p in shop.processes() if p.name() == "envoy"]
+    kill(door)
+    wait_until(lambda: not door.is_running(), 2, "dying")
+    done = shop.ops("up", "--env", "production")
+    assert done.returncode == 0, done.stderr
+    assert shop.served() == release
+
+
+def test_after_the_supervisor_is_killed_status_says_so_and_the_next_verb_repairs(
+    shop: Shop,
+) -> None:
+    release = shop.served()
+    kill(shop.processes()[0])
+    assert shop.served() == release
+    assert shop.status()["health"] == "unwatched"
+    shop.deploy("production", shop.other())
+    assert shop.served() != release
+    assert shop.status()["health"] == "2/2 ready"
+
+
+def test_after_a_reboot_up_brings_everything_back(shop: Shop) -> None:
+    releases = {name: shop.served(name) for name in ("test", "staging", "production")}
+    for name in releases:
+        for process in shop.processes(name):
+            kill(process)
+    assert "down" in shop.status()["health"]
+    done = shop.make("up")
+    assert done.returncode == 0, done.stderr
+    assert {name: shop.served(name) for name in releases} == releases
+
+
+def test_down_stops_everything_and_says_what(shop: Shop) -> None:
+    release = shop.served()
+    done = shop.make("down")
+    assert done.returncode == 0, done.stderr
+    assert f"production: stopped {release}" in done.stdout and "envoy" in done.stdout
+    assert not any(shop.processes(name) for name in ("test", "staging", "production"))
+    again = shop.make("down")
+    assert again.returncode == 0 and "nothing ran" in again.stdout
+    assert shop.make("up").returncode == 0
+    assert shop.served() == release
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"history": [1], "candidate": null, "weight": 0}'])
+def test_a_broken_state_file_is_named_with_its_repair(shop: Shop, text: str) -> None:
+    path = shop.path / ".state/test/state.json"
+    whole = path.read_text()
+    try:
+        path.write_text(text)
+        for verb in (["status"], ["up"], ["rollback", "--env", "test"], ["deploy", "--env", "test"]):
+            done = shop.ops(*verb)
+            assert done.returncode == 1, verb
+            assert str(path) in done.stderr and "make down ENV=test" in done.stderr
+            assert "Traceback" not in done.stderr
+    finally:
+        path.write_text(whole)
+
+
+def test_a_busy_port_is_named_with_its_owner_and_the_line_to_change(shop: Shop) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    code = f"import socket, time; s = socket.create_server(('127.0.0.1', {port})); time.sleep(60)"
+    thief = subprocess.Popen([sys.executable, "-c", code])
+    mine = shop.port("test")
+    try:
+        assert shop.ops("down", "--env", "test").returncode == 0
+        shop.set("test", "port", str(port))
+        time.sleep(0.3)
+        done = shop.ops("up", "--env", "test")
+    finally:
+        thief.kill()
+        thief.wait()
+        shop.set("test", "port", str(mine))
+    lines = (shop.path / "ops/environments.toml").read_text().splitlines()
+    line = 1 + lines.index(next(text for text in lines if text.startswith(f"port = {mine}")))
+    assert done.returncode == 1
+    assert f"port {port} of test cannot be used" in done.stderr
+    assert f"pid {thief.pid}" in done.stderr and f"line {line}" in done.stderr
+    assert shop.ops("up", "--env", "test").returncode == 0
+
+
+def test_a_moved_port_is_applied_by_the_next_up(shop: Shop) -> None:
+    mine, release = shop.port("test"), shop.served("test")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    shop.set("test", "port", str(port))
+    try:
+        assert shop.ops("up", "--env", "test").returncode == 0
+        assert shop.served("test") == release
+    finally:
+        shop.set("test", "port", str(mine))
+        assert shop.ops("up", "--env", "test").returncode == 0

@@ -1,0 +1,175 @@
+"""Deploys and rollbacks under load, and releases that must not get in."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from tests.e2e.load import load
+from tests.e2e.shop import Shop
+
+FAULTS = [
+    ("ends", "start", "the weights are missing"),
+    ("hangs", "start", "0 of 2 processes"),
+    ("wrong", "smoke", "golden row"),
+    ("slow", "smoke", "95th percentile"),
+    ("broken version", "acceptance", "acceptance"),
+]
+
+
+@pytest.mark.parametrize("close", [False, True], ids=["keep-alive", "connection-close"])
+def test_ten_deploys_in_a_row_lose_no_request(shop: Shop, close: bool) -> None:
+    with load(shop.port(), shop.row, connections=16, close=close) as under_way:
+        for _ in range(10):
+            shop.deploy("production", shop.other())
+        rolled = shop.ops("rollback", "--env", "production")
+    tally = under_way.end()
+    assert rolled.returncode == 0, rolled.stderr
+    assert tally.failures == {}
+    assert tally.ok > 5000
+    assert all(tally.releases[release] for release in shop.releases[:2]), tally.releases
+
+
+def test_a_slow_trickle_over_many_connections_loses_no_request(shop: Shop) -> None:
+    started = time.monotonic()
+    with load(shop.port(), shop.row, connections=300, pause=1.0) as under_way:
+        while time.monotonic() - started < 30:
+            shop.deploy("production", shop.other())
+    assert under_way.end().failures == {}
+    assert under_way.end().ok > 300 * 20
+
+
+def test_a_rollback_is_answered_by_the_old_release_within_a_second(shop: Shop) -> None:
+    before = shop.served()
+    shop.deploy("production", shop.other())
+    with load(shop.port(), shop.row, connections=4) as under_way:
+        started = time.monotonic()
+        process = shop.start("rollback", "--env", "production", "--why", "it smells")
+        while shop.served() != before:
+            assert time.monotonic() - started < 5
+        seconds = time.monotonic() - started
+        assert process.wait(30) == 0
+    assert under_way.end().failures == {}
+    assert seconds < 1.0
+    last = shop.audit()[-1]
+    assert (last["action"], last["release"], last["why"]) == ("rollback", before, "it smells")
+
+
+@pytest.mark.parametrize(("word", "step", "cause"), FAULTS, ids=[f[0] for f in FAULTS])
+def test_a_bad_release_is_refused_and_production_goes_on(
+    shop: Shop, word: str, step: str, cause: str
+) -> None:
+    before = shop.served()
+    bad = shop.releases[2]
+    with shop.fault(word), load(shop.port(), shop.row) as under_way:
+        done = shop.ops("deploy", "--env", "production", "--release", bad)
+    assert done.returncode == 1
+    failed = [line.split()[1:3] for line in done.stdout.splitlines() if "failed" in line]
+    assert failed == [[step, "failed"]], done.stdout
+    assert cause in done.stderr
+    assert len(done.stderr.splitlines()) == 2, done.stderr
+    tally = under_way.end()
+    assert tally.failures == {}
+    assert set(tally.releases) == {before}
+    assert shop.served() == before
+    facts = json.loads((shop.path / f".state/releases/{bad}/release.json").read_text())
+    assert facts["environments"]["production"]["result"].startswith("failed")
+
+
+def test_a_canary_that_is_slower_than_the_old_release_is_taken_out(shop: Shop) -> None:
+    before = shop.served()
+    shop.set("verify", "latency_ms", "1000")
+    try:
+        with shop.fault("slow"), load(shop.port(), shop.row, connections=4) as under_way:
+            shop.set("verify", "requests", "10")
+            done = shop.ops("deploy", "--env", "production", "--release", shop.releases[2])
+    finally:
+        shop.set("verify", "latency_ms", "250")
+        shop.set("verify", "requests", "200")
+    assert done.returncode == 1
+    assert "canary 10 %" in done.stdout and "the old one" in done.stderr, done.stdout + done.stderr
+    assert under_way.end().failures == {}
+    assert shop.served() == before
+
+
+def test_an_environment_takes_only_what_passed_the_one_before(shop: Shop) -> None:
+    shop.commit("Never tested")
+    untested = shop.build()
+    for environment in ("staging", "production"):
+        done = shop.ops("deploy", "--env", environment, "--release", untested)
+        assert done.returncode == 1
+        assert f"{untested} has not passed" in done.stderr
+        assert "make deploy ENV=" in done.stderr
+
+
+def test_a_wheel_that_was_changed_after_the_build_is_refused(shop: Shop) -> None:
+    release = shop.other()
+    [wheel] = (shop.path / f".state/releases/{release}").glob("*.whl")
+    original = wheel.read_bytes()
+    try:
+        wheel.write_bytes(original + b"x")
+        done = shop.ops("deploy", "--env", "test", "--release", release)
+    finally:
+        wheel.write_bytes(original)
+    assert done.returncode == 1
+    assert "is not the file that was built" in done.stderr
+
+
+def test_a_second_deploy_at_the_same_time_is_refused_naming_the_first(shop: Shop) -> None:
+    release = shop.other()
+    first = shop.start("deploy", "--env", "production", "--release", release, "--why", "payday")
+    lock = shop.path / ".state/production/lock"
+    while not lock.read_text():
+        time.sleep(0.01)
+    second = shop.ops("deploy", "--env", "production", "--release", release)
+    assert first.wait(60) == 0
+    assert second.returncode == 1
+    assert "production is being changed by" in second.stderr
+    assert "payday" in second.stderr and "since" in second.stderr and str(first.pid) in second.stderr
+
+
+def test_rolling_back_twice_goes_back_twice_and_then_says_there_is_no_more(shop: Shop) -> None:
+    for _ in range(2):
+        shop.deploy("test", shop.other("test"))
+    history = json.loads((shop.path / ".state/test/state.json").read_text())["history"]
+    for expected in reversed(history[:-1]):
+        done = shop.ops("rollback", "--env", "test")
+        assert done.returncode == 0, done.stderr
+        assert shop.served("test") == expected
+    last = shop.ops("rollback", "--env", "test")
+    assert last.returncode == 1
+    assert "only release" in last.stderr
+    assert shop.served("test") == history[0]
+
+
+def test_the_same_release_serves_in_all_environments_with_one_digest(shop: Shop) -> None:
+    release = shop.promote(shop.releases[1])
+    facts = json.loads((shop.path / f".state/releases/{release}/release.json").read_text())
+    digests = {name: said["digest"] for name, said in facts["environments"].items()}
+    assert digests == dict.fromkeys(("test", "staging", "production"), facts["digest"])
+    assert {shop.served(name) for name in digests} == {release}
+
+
+def test_building_the_same_commit_twice_gives_the_same_bytes(shop: Shop) -> None:
+    names = []
+    for _ in range(2):
+        names.append(shop.build())
+        shop.releases.pop()
+    assert names[0] == names[1]
+
+
+def test_uncommitted_work_is_not_released_unless_it_is_said_and_then_it_is_marked(
+    shop: Shop,
+) -> None:
+    (shop.path / "notes.txt").write_text("not yet\n")
+    try:
+        refused = shop.ops("build")
+        for verb in ("train", "gate"):
+            assert shop.ops(verb).returncode == 0
+        marked = shop.ops("build", "--dirty")
+    finally:
+        (shop.path / "notes.txt").unlink()
+    assert refused.returncode == 1 and "not committed: notes.txt" in refused.stderr
+    assert marked.returncode == 0 and "-dirty-" in marked.stdout

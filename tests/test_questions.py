@@ -1,0 +1,74 @@
+"""copier.yml: few questions, each with a default, a help text and a check."""
+
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.support import ROOT, sh
+
+CONFIG = yaml.safe_load((ROOT / "copier.yml").read_text())
+ASKED = {
+    name: question
+    for name, question in CONFIG.items()
+    if not name.startswith("_") and question.get("when") is not False
+}
+
+
+def listed(name: str) -> set[str]:
+    return set(CONFIG[name]["default"].split())
+
+
+def test_there_are_at_most_eight_questions() -> None:
+    assert list(ASKED) == ["project_name", "description", "team", "port"]
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_each_question_has_a_type_a_help_a_default_and_a_check(name: str) -> None:
+    assert {"type", "help", "default", "validator"} <= ASKED[name].keys()
+
+
+def test_nothing_in_the_template_needs_trust() -> None:
+    assert not {"_tasks", "_migrations", "_jinja_extensions"} & CONFIG.keys()
+
+
+def test_every_keyword_and_standard_module_is_refused_as_a_name() -> None:
+    import keyword
+
+    assert {word for word in keyword.kwlist if word.islower()} <= listed("keyword_names")
+    modules = {name.lower() for name in sys.stdlib_module_names if not name.startswith("_")}
+    assert modules - listed("standard_library_names") == set()
+
+
+def test_every_package_that_a_project_names_is_refused_as_a_name(project: Path) -> None:
+    config = tomllib.loads((project / "pyproject.toml").read_text())
+    needed = config["project"]["dependencies"] + config["dependency-groups"]["dev"]
+    names = {re.split(r"[^\w.-]", entry)[0].lower().replace("-", "_") for entry in needed}
+    assert names - listed("dependency_names") == set()
+
+
+def test_every_module_of_a_package_that_a_project_names_is_refused(project: Path) -> None:
+    config = tomllib.loads((project / "pyproject.toml").read_text())
+    needed = config["project"]["dependencies"] + config["dependency-groups"]["dev"]
+    names = [re.split(r"[^\w.-]", entry)[0].lower() for entry in needed]
+    script = (
+        "import sys; from importlib.metadata import packages_distributions as p;"
+        "print(*[m.lower() for m, d in p().items() if m.isidentifier() and m[0] != '_'"
+        " and {n.lower() for n in d} & set(sys.argv[1:])])"
+    )
+    modules = set(sh(project / ".venv/bin/python", "-c", script, *names).split())
+    assert {"sklearn", "fastapi"} <= modules
+    assert modules - listed("dependency_names") == set()
+
+
+def test_every_folder_of_a_project_is_refused_as_a_name(project: Path) -> None:
+    tracked = sh("git", "ls-files", cwd=project).splitlines()
+    folders = {name.split("/")[0] for name in tracked if "/" in name and name[0] != "."}
+    assert folders <= listed("folder_names")
+
+
+def test_the_package_is_named_after_the_project(project: Path) -> None:
+    assert (project / "src/churn_model/__init__.py").is_file()
