@@ -27,7 +27,9 @@ def main() -> int:
     parser.add_argument("--render", action="store_true", help="measure nothing, write RESULTS.md")
     given = parser.parse_args()
     if unknown := set(given.parts) - set(PARTS):
-        parser.error(f"there is no part {', '.join(sorted(unknown))}; choose from {', '.join(PARTS)}")
+        parser.error(
+            f"there is no part {', '.join(sorted(unknown))}; choose from {', '.join(PARTS)}"
+        )
     measured: dict[str, dict[str, Any]] = {}
     try:
         with workshop(given.quick) as shop:
@@ -47,7 +49,7 @@ def main() -> int:
 def _measure(name: str, shop: Workshop) -> dict[str, Any]:
     """Measure one part and keep its numbers at once, in case a later one fails."""
     print(f"{name} ...", file=sys.stderr, flush=True)
-    raw = {
+    raw: dict[str, Any] = {
         "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "machine": machine.facts(),
         "load": machine.load_average(),

@@ -1,9 +1,10 @@
 """A load generator for machines without wrk: plain sockets and epoll (so Linux only).
 
-Runs as a program of its own: reads one HTTP request from standard input, sends it over and over on
-a number of keep-alive connections, prints a JSON tally. Each connection sends its next request when
-the answer to the last one is whole; nothing is pipelined and nothing repeated. Beside wrk it adds
-about 8 us to a latency and reaches the same rates: an HTTP library would be slower than the servers.
+Runs as a program of its own: reads one HTTP request from standard input, sends it over and over
+on a number of keep-alive connections, prints a JSON tally. Each connection sends its next request
+when the answer to the last one is whole; nothing is pipelined and nothing repeated. Beside wrk it
+adds about 8 us to a latency and reaches the same rates; an HTTP library would be slower than the
+servers.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def whole(answer: bytes) -> bool:
     if not end:
         return False
     head = head.lower()
-    before, found, length = head.partition(b"\r\ncontent-length:")
+    _before, found, length = head.partition(b"\r\ncontent-length:")
     if found:
         return len(body) >= int(length.partition(b"\r\n")[0])
     return body.endswith(b"0\r\n\r\n")  # chunked

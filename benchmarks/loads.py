@@ -20,9 +20,10 @@ wrk.body = {body}
 wrk.headers["Content-Type"] = "application/json"
 function done(summary, latency, requests)
   local e = summary.errors
-  io.write(string.format('\\nJSON {{"rate": %f, "p50": %f, "p99": %f, "answers": %d, "failures": %d}}\\n',
-    (summary.requests - e.status) / summary.duration * 1e6,
-    latency:percentile(50), latency:percentile(99), summary.requests - e.status,
+  local good = summary.requests - e.status
+  io.write(string.format(
+    'JSON {{"rate": %f, "p50": %f, "p99": %f, "answers": %d, "failures": %d}}',
+    good / summary.duration * 1e6, latency:percentile(50), latency:percentile(99), good,
     e.connect + e.read + e.write + e.status + e.timeout))
 end
 """

@@ -17,7 +17,11 @@ from benchmarks.report import Part, Verdict, table
 from benchmarks.workshop import Workshop, quoted, shell
 
 COMMIT = "git init -q -b main && git add -A && git commit -q --no-verify -m Start"
-OURS, COPIER, COOKIECUTTER = "mlops-scaffold new --no-setup", "copier copy + git", "cookiecutter + git"
+OURS, COPIER, COOKIECUTTER = (
+    "mlops-scaffold new --no-setup",
+    "copier copy + git",
+    "cookiecutter + git",
+)
 HELP, COPIER_HELP = "mlops-scaffold --help", "copier --help"
 KEDRO = "kedro/templates/project"
 
@@ -112,8 +116,8 @@ def render(raw: dict[str, Any]) -> Part:
         if name not in (OURS, COPIER, COOKIECUTTER)
     ]
     text = [
-        f"{len(seconds[OURS])} rounds, every contestant once a round; medians, and the ratio is the "
-        "median of the rounds' ratios. The template is this work tree as a released version: from "
+        f"{len(seconds[OURS])} rounds, every contestant once a round; medians, and a ratio is the "
+        "median of the rounds' own. The template is this work tree as a released version: from "
         "the installed wheel for `mlops-scaffold`, from a tagged Git repository for copier. All of "
         "them end with one commit.",
         table(("", "seconds", "fastest", "files", "ratio to copier"), making),

@@ -62,8 +62,7 @@ def _load(up: list[Running], model: Model, rounds: int, seconds: float) -> dict[
     """Summaries of every round, by number of connections and server."""
     asked = {one.server.name: one.server for one in up}
     path = f"/v2/models/{model.package.replace('_', '-')}/infer"
-    v2 = {"name": OURS_V2, "path": path, "body": model.tensor}
-    asked[OURS_V2] = replace(asked[OURS], **v2)
+    asked[OURS_V2] = replace(asked[OURS], name=OURS_V2, path=path, body=model.tensor)
     for server in asked.values():
         _check(server, model)
         loads.load(server, 16, 1.0)
@@ -137,7 +136,9 @@ def render(raw: dict[str, Any]) -> Part:
     one, many = samples["1"], samples["16"]
     close = _ratio(one, OURS, BARE, "p50")
     verdicts = [
-        Verdict("`/predict` p50 beside a bare ASGI app", "2x", f"{close:.2f}x", close / 2, close <= 2)
+        Verdict(
+            "`/predict` p50 beside a bare ASGI app", "2x", f"{close:.2f}x", close / 2, close <= 2
+        )
     ]
     for peer in (MLSERVER, BENTOML):
         fast = min(_ratio(by, OURS, peer, "rate") for by in (one, many))
@@ -148,6 +149,4 @@ def render(raw: dict[str, Any]) -> Part:
 
 def _ratio(by_name: dict[str, list[dict[str, float]]], one: str, other: str, key: str) -> float:
     """The median of one server's number over the other's, round by round."""
-    return median(
-        a[key] / b[key] for a, b in zip(by_name[one], by_name[other], strict=True)
-    )
+    return median(a[key] / b[key] for a, b in zip(by_name[one], by_name[other], strict=True))

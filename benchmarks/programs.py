@@ -112,7 +112,7 @@ class Running:
 def running(server: Server, limit: float = 60) -> Iterator[Running]:
     """Start a server, wait until it answers its question, stop it and its children."""
     started = time.perf_counter()
-    log = server.folder / f"{server.name.split()[0]}.log"
+    log = server.folder / f"{server.port}.log"
     with log.open("w") as file:
         process = psutil.Popen(
             server.argv,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
-from benchmarks.programs import BenchmarkError, timed
+from benchmarks.programs import BenchmarkError, environment, timed
 from benchmarks.report import Part, Verdict, table
 from benchmarks.workshop import Workshop, shell
 
@@ -37,7 +37,7 @@ def measure(shop: Workshop) -> dict[str, Any]:
 
 
 def _walk(shop: Workshop, here: Path) -> dict[str, Any]:
-    path = {"PATH": f"{shop.bin}:{_path()}"}
+    path = {"PATH": f"{shop.bin}:{environment()['PATH']}"}
     project = here / "churn-model"
     try:
         new = timed(shell("mlops-scaffold new churn-model --defaults"), here, path)
@@ -62,12 +62,6 @@ def _walk(shop: Workshop, here: Path) -> dict[str, Any]:
     }
 
 
-def _path() -> str:
-    from benchmarks.programs import environment
-
-    return environment()["PATH"]
-
-
 def render(raw: dict[str, Any]) -> Part:
     """The table and the verdict."""
     rows = []
@@ -78,7 +72,7 @@ def render(raw: dict[str, Any]) -> Part:
     number = len(raw["commands"])
     rows.append(("**together**", f"**{whole:.1f}**"))
     text = [
-        "Typed in an empty folder, the second of two walks; the steps are those the commands print.",
+        "Typed in an empty folder, the second of two walks; the steps are the commands print.",
         table(("", "seconds"), rows),
         f"Production answered `{raw['answer']}`.",
     ]

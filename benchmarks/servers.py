@@ -1,8 +1,8 @@
 """The servers that answer for the same ONNX model: ours, a bare ASGI app, MLServer, BentoML.
 
-Each peer gets its own virtual environment and its faster settings: its access log off, one worker,
-uvloop and httptools. Ours runs as a release does, with its defaults; its log, a line a request, goes
-to /dev/null.
+Each peer gets its own virtual environment and its faster settings: its access log off, one
+worker, uvloop and httptools. Ours runs as a release does, with its defaults; its log, a line a
+request, goes to /dev/null.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ASGI = ("uvicorn", "onnxruntime", "numpy")
 
 @dataclass(frozen=True)
 class Model:
-    """A built release: its interpreter, the folder with model.onnx, golden.json, and a golden row."""
+    """A built release: its interpreter, its package, the folder of model.onnx, and golden.json."""
 
     python: Path
     package: str
@@ -78,7 +78,11 @@ def bare(model: Model, folder: Path) -> Server:
 
 
 def mlserver(model: Model, shop: Workshop, folder: Path) -> Server:
-    """MLServer with a small runtime of ours; inference inside the server process."""
+    """MLServer with a small runtime of ours; inference inside the server process.
+
+    Its default, a worker process of its own, costs a hop, and does not start at all with the
+    uvloop that a fresh install brings.
+    """
     python = shop.install(shop.folder / "mlserver", "mlserver", "onnxruntime", "numpy")
     shutil.copy(PEERS / "mlserver_runtime.py", folder)
     port = free_port()

@@ -41,7 +41,7 @@ class Workshop:
 
     @cached_property
     def bin(self) -> Path:
-        """The programs of a virtual environment with the wheel of that version, and copier's own."""
+        """Where the programs of the installed wheel of that version are, and copier's."""
         wheels, made = self.folder / "dist", self.folder / "installed"
         timed(["uv", "build", "-q", "--wheel", "-o", str(wheels), str(self.template)], self.folder)
         self.install(made, *map(str, wheels.glob("*.whl")))

@@ -60,10 +60,10 @@ def install_hooks(project: Path) -> None:
 
 def hooks_elsewhere(project: Path) -> str | None:
     """Return where the person's own core.hooksPath points; pre-commit does not install there."""
-    try:
-        return git.git("config", "--global", "core.hooksPath", cwd=project).strip() or None
-    except git.GitError:
-        return None
+    for scope in ("--global", "--system"):
+        if git.succeeds("config", scope, "core.hooksPath", cwd=project):
+            return git.git("config", scope, "core.hooksPath", cwd=project).strip()
+    return None
 
 
 def init(project: Path) -> None:

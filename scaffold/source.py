@@ -52,11 +52,18 @@ class Template:
 @cache
 def canonical_url() -> str:
     """Return the URL of this project's template, which the package metadata holds."""
-    for entry in metadata.metadata("mlops-scaffold").get_all("Project-URL") or []:
+    try:
+        entries = metadata.metadata("mlops-scaffold").get_all("Project-URL") or []
+    except metadata.PackageNotFoundError:
+        entries = []
+    for entry in entries:
         label, _, url = entry.partition(", ")
         if label == "Template":
             return str(url)
-    raise ScaffoldError("the installation names no template", "install mlops-scaffold again")
+    raise ScaffoldError(
+        "mlops-scaffold is not installed here, only lying about",
+        "install it, e.g. `pip install -e .` in its checkout",
+    )
 
 
 def open_template(template: str | None, ref: str | None, work: Path) -> Template:

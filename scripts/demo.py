@@ -19,7 +19,8 @@ BIN = Path(".venv/bin").absolute()
 def main() -> None:
     """Run the demonstration, in a folder that the next one replaces."""
     os.environ["PATH"] = os.pathsep.join((str(BIN), os.environ.get("PATH", os.defpath)))
-    os.environ.pop("VIRTUAL_ENV", None)
+    for name in ("VIRTUAL_ENV", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"):  # as if typed by a person
+        os.environ.pop(name, None)
     if (PROJECT / "Makefile").exists():
         run("make", "down", cwd=PROJECT)
     shutil.rmtree(FOLDER, ignore_errors=True)

@@ -90,6 +90,21 @@ def test_only_what_reached_the_main_line_is_a_release(tmp_path: Path) -> None:
     assert [entry.version for entry in releases] == ["0.1.0"]
 
 
+def test_a_release_may_arrive_by_a_merge(tmp_path: Path) -> None:
+    folder = tmp_path / "checkout"
+    release(folder, "0.1.0.dev0", "first\n")
+    sh("git", "checkout", "-q", "-b", "side", cwd=folder)
+    release(folder, "0.1.0", "0.1.0\n")
+    sh("git", "checkout", "-q", "main", cwd=folder)
+    commit(folder, {"template/more.txt": "main goes on\n"})
+    sh("git", "merge", "-q", "--no-ff", "-m", "Merge", "side", cwd=folder, env=IDENTITY)
+    (made,) = bundle.build_history(folder, tmp_path / "r.git")
+    assert made.version == "0.1.0"
+    assert made.commit == sh("git", "rev-parse", "main", cwd=folder).strip()
+    names = sh("git", "ls-tree", "-r", "--name-only", "v0.1.0", cwd=tmp_path / "r.git").split()
+    assert "template/more.txt" in names
+
+
 def test_a_shallow_clone_is_refused(history: Path, tmp_path: Path) -> None:
     shallow = tmp_path / "shallow"
     sh("git", "clone", "-q", "--depth=1", f"file://{history}", shallow)

@@ -145,7 +145,15 @@ def test_on_a_terminal_the_questions_are_asked_and_the_answers_taken(tmp_path: P
     assert (tmp_path / "x/hello.txt").read_text() == "typed-name 3\n", output
 
 
-def on_a_terminal(*argv: str, script: list[tuple[bytes, bytes]], cwd: Path) -> bytes:
+def test_ctrl_c_at_a_question_ends_with_130_and_leaves_nothing(tmp_path: Path) -> None:
+    source = template(tmp_path / "t")
+    argv = ("new", "x", "--template", str(source))
+    output = on_a_terminal(*argv, script=[(b"project_name", b"\x03")], cwd=tmp_path, code=130)
+    assert b"Traceback" not in output
+    assert [path.name for path in tmp_path.iterdir()] == ["t"]
+
+
+def on_a_terminal(*argv: str, script: list[tuple[bytes, bytes]], cwd: Path, code: int = 0) -> bytes:
     """Run our command in a pseudo terminal; answer each prompt, as it shows up, with its keys."""
     parent, child = pty.openpty()
     command = [sys.executable, "-m", "scaffold", *argv]
@@ -166,7 +174,7 @@ def on_a_terminal(*argv: str, script: list[tuple[bytes, bytes]], cwd: Path) -> b
             os.write(parent, b"\x1b[1;1R")
         if script and script[0][0] in seen:
             os.write(parent, script.pop(0)[1])
-    assert process.wait(timeout=60) == 0, seen
+    assert process.wait(timeout=60) == code, seen
     os.close(parent)
     return seen
 

@@ -1,6 +1,6 @@
 """The same ONNX session behind BentoML, set up as fast as it goes: one worker, no access log.
 
-    BENCH_MODEL=model.onnx BENCH_GOLDEN=golden.json bentoml serve bento_service:Predict
+BENCH_MODEL=model.onnx BENCH_GOLDEN=golden.json bentoml serve bento_service:Predict
 """
 
 import json

@@ -107,28 +107,34 @@ def _before(project: Path, template: Template, request: Request, wants_setup: bo
 
 def _after(project: Path, request: Request, wants_setup: bool) -> list[str]:
     """Do what needs the final place: environment and hooks. Return what is left to type."""
-    if not wants_setup or not (project / "uv.lock").is_file():
-        return ["uv sync"] if wants_setup and (project / "pyproject.toml").is_file() else []
+    if not wants_setup or not (project / "pyproject.toml").is_file():
+        return []
+    hooks = _hooks_wanted(project, request)
+    left = ["uv sync", *(["uv run pre-commit install"] if hooks else [])]
+    if not (project / "uv.lock").is_file():
+        return left
     try:
-        unfinished = _try("uv sync", lambda: setup.sync(project))
-        if not (project / ".pre-commit-config.yaml").is_file():
-            return unfinished
-        if not request.git:
-            console.note("no Git repository, so no hooks: `make setup` installs them later")
-        elif elsewhere := setup.hooks_elsewhere(project):
-            console.note(f"no hooks installed: your git runs those in {elsewhere} (core.hooksPath)")
-        elif unfinished:
-            unfinished.append("uv run pre-commit install")
-        else:
-            unfinished += _try("hooks", lambda: setup.install_hooks(project))
+        if unfinished := _try("uv sync", lambda: setup.sync(project)):
+            return unfinished + left[1:]
+        return _try("hooks", lambda: setup.install_hooks(project)) if hooks else []
     except KeyboardInterrupt:
-        console.detail("")
         raise ScaffoldError(
             f"interrupted; {project} is whole, but not set up",
-            f"cd {shlex.quote(str(project))} && make setup",
+            f"cd {shlex.quote(str(request.path))} && {' && '.join(left)}",
             Exit.INTERRUPTED,
         ) from None
-    return unfinished
+
+
+def _hooks_wanted(project: Path, request: Request) -> bool:
+    """Tell whether commit hooks can be installed, and say so if they cannot."""
+    if not (project / ".pre-commit-config.yaml").is_file():
+        return False
+    if not request.git:
+        console.note("no Git repository, so no commit hooks; `make setup` installs them later")
+        return False
+    if elsewhere := setup.hooks_elsewhere(project):
+        console.note(f"no hooks installed: your git runs those in {elsewhere} (core.hooksPath)")
+    return not elsewhere
 
 
 def _try(name: str, action: Callable[[], None]) -> list[str]:

@@ -29,9 +29,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows under a head, in columns as wide as they need."""
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     for number, row in enumerate([head, *rows]):
-        text = "  ".join(
-            cell.ljust(width) for cell, width in zip(row, widths, strict=True)
-        ).rstrip()
+        text = "  ".join(map(str.ljust, row, widths)).rstrip()
         say(_colour(DIM, text, sys.stdout) if number == 0 else text)
 
 

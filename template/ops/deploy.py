@@ -12,7 +12,7 @@ from . import client, envoy, state, verify
 from .config import Environment, OpsError, environments
 from .console import Steps
 from .machine import change, recover, wait_ready
-from .release import Release, champion_after, install, load, prove, prune, record
+from .release import Release, crown, install, load, prove, prune, record
 from .state import State
 
 
@@ -38,7 +38,7 @@ def deploy(environment: Environment, release: Release, why: str, steps: Steps) -
             _take_out(environment, release, before, error, steps)
             raise
         record(release, environment, "passed")
-        if environment.name == list(environments())[-1] and champion_after(release):
+        if environment.name == list(environments())[-1] and crown(release):
             steps.note("the best model accepted so far: the next one is measured against it")
         prune({name for e in environments().values() for name in state.read(e).history})
 
@@ -75,23 +75,24 @@ def _take_out(
         record(release, environment, f"failed: {error.cause}")
 
 
-def rollback(environment: Environment, why: str, steps: Steps) -> str:
-    """Give the traffic back to the previous release. Returns its name."""
+def rollback(environment: Environment, why: str, steps: Steps) -> None:
+    """Give the traffic back to the release before the one that serves."""
+    name = environment.name
     with state.lock(environment, f"rollback: {why}"):
-        before = state.read(environment)
-        if before.serving is None:
-            raise OpsError(f"nothing is deployed to {environment.name}", "make ship")
-        if before.previous is None:
-            raise OpsError(
-                f"{before.serving} is the only release of {environment.name}; it goes on serving",
-                "mend the fault and make ship, or make down to stop",
-            )
-        audited = state.audited(environment, "rollback", before.previous, why)
+        now = state.read(environment)
+        if now.serving is None:
+            raise OpsError(f"nothing is deployed to {name}", "make ship")
+        # A canary that was cut off is what has to go, not the release that serves beside it.
+        back = State(history=now.history if now.weight else now.history[:-1])
+        if back.serving is None:
+            cause = f"{now.serving} is the only release of {name}; it goes on serving"
+            raise OpsError(cause, "mend the fault and make ship, or make down to stop")
+        audited = state.audited(environment, "rollback", back.serving, why)
         with audited, steps.step("rollback") as say:
-            change(environment, State(history=before.history[:-1]))
-            _confirm(environment, before.previous)
-            say(f"{environment.url} answers from {before.previous}, no more {before.serving}")
-    return before.previous
+            change(environment, back)
+            _confirm(environment, back.serving)
+            gone = now.candidate if now.weight else now.serving
+            say(f"{environment.url} answers from {back.serving}, no more {gone}")
 
 
 def up(environment: Environment, steps: Steps) -> None:
@@ -99,13 +100,11 @@ def up(environment: Environment, steps: Steps) -> None:
     with state.lock(environment, "up"):
         wanted, found = recover(environment)
         if wanted.serving is None:
-            steps.note(f"{environment.name}: nothing was deployed yet; make ship")
+            steps.note("nothing was deployed yet; make ship")
             return
         with state.audited(environment, "up", wanted.serving, found), steps.step("up") as say:
             change(environment, wanted)
-            say(
-                f"{environment.url} answers from {wanted.serving}" + (f"; {found}" if found else "")
-            )
+            say(f"{environment.url} answers from {wanted.serving} {found}".strip())
 
 
 def _confirm(environment: Environment, release: str) -> None:

@@ -49,7 +49,7 @@ def recover(environment: Environment) -> tuple[State, str]:
         return found, ""
     clean = State(history=found.history)
     change(environment, clean)
-    return clean, f"an earlier deploy of {found.candidate} was cut off; it was taken out"
+    return clean, f"(a deploy of {found.candidate} was cut off; it was taken out)"
 
 
 def wait_ready(environment: Environment, release: str, everyone: bool = True) -> int:

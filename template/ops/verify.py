@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import time
+from itertools import cycle, islice
 from typing import Any
 
 import httpx
@@ -25,33 +26,26 @@ TOLERANCE = 1e-6
 
 def smoke(environment: Environment, release: Release) -> str:
     """Golden rows over HTTP get the predictions that were computed offline, and in time."""
-    golden = json.loads((release.folder / "golden.json").read_text("utf-8"))
-    rows, expected = golden["rows"], golden["predictions"]
-    answers, seconds = _ask(environment, release.name, rows)
-    for number, (wanted, got) in enumerate(zip(expected, answers, strict=True), start=1):
+    golden = _golden(release)
+    answers, seconds = _ask(environment, release.name, golden["rows"])
+    pairs = zip(golden["predictions"], answers, strict=True)
+    for number, (wanted, got) in enumerate(pairs, start=1):
         if not same(wanted, got):
             cause = f"golden row {number} got {json.dumps(got)[:99]}, not {json.dumps(wanted)[:99]}"
             raise OpsError(cause, "it does not serve the model it was built from; build it anew")
-    slow, limit = percentile(seconds, 0.95) * 1000, environment.verify.latency_ms
+    slow, limit = p95(seconds), environment.verify.latency_ms
     if slow > limit:
-        raise OpsError(
-            f"the 95th percentile of a prediction is {slow:.0f} ms, the limit {limit:g} ms",
-            "make the model smaller, or raise latency_ms in ops/environments.toml",
-        )
-    return f"{len(rows)} golden rows as offline, p95 {slow:.1f} ms"
+        cause = f"the 95th percentile of a prediction is {slow:.0f} ms, the limit {limit:g} ms"
+        raise OpsError(cause, "make the model smaller, or raise latency_ms")
+    return f"{len(answers)} golden rows as offline, p95 {slow:.1f} ms"
 
 
 def acceptance(environment: Environment, release: Release) -> str:
     """The tests in tests/acceptance pass against this release in this environment."""
-    command = [sys.executable, "-m", "pytest", "--no-header", "-p", "no:cacheprovider"]
-    variables = {"ACCEPTANCE_URL": environment.url, "ACCEPTANCE_RELEASE": release.name}
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/acceptance"]
+    target = {"ACCEPTANCE_URL": environment.url, "ACCEPTANCE_RELEASE": release.name}
     done = subprocess.run(
-        [*command, "tests/acceptance"],
-        cwd=ROOT,
-        env=os.environ | variables,
-        capture_output=True,
-        text=True,
-        check=False,
+        command, cwd=ROOT, env=os.environ | target, capture_output=True, text=True, check=False
     )
     log = environment.logs / "acceptance.log"
     log.write_text(done.stdout + done.stderr, "utf-8")
@@ -68,35 +62,33 @@ def canary(environment: Environment, old: Release, new: Release) -> str:
     Errors are Envoy's counters for the new release, live traffic included; latency is what the
     client saw; agreement is the share of rows that both answer alike.
     """
-    limits = environment.verify
-    rows = json.loads((new.folder / "golden.json").read_text("utf-8"))["rows"]
-    wanted = [rows[index % len(rows)] for index in range(limits.requests)]
+    limits, need = environment.verify, environment.verify.requests
+    rows, old_rows = (_golden(release)["rows"] for release in (new, old))
+    comparable = rows[0].keys() == old_rows[0].keys()
     before = envoy.counts(environment, new.name)
-    old_answers, old_seconds = _ask(environment, old.name, wanted)
-    new_answers, new_seconds = _ask(environment, new.name, wanted)
+    mine = list(islice(cycle(rows), need))
+    new_answers, new_seconds = _ask(environment, new.name, mine)
+    theirs = mine if comparable else list(islice(cycle(old_rows), need))
+    old_answers, old_seconds = _ask(environment, old.name, theirs)
     after = envoy.counts(environment, new.name)
     sent, errors = after["total"] - before["total"], after["errors"] - before["errors"]
-    if sent < limits.requests:
-        raise OpsError(
-            f"not proven: Envoy counted {sent} requests to {new.name}, not {limits.requests}",
-            "deploy again; when it repeats, see the log of Envoy",
-        )
+    if sent < need:
+        cause = f"not proven: Envoy counted {sent} requests to {new.name}, {need} are needed"
+        raise OpsError(cause, "deploy again; when it repeats, see Envoy's log")
     if errors:
-        raise OpsError(f"{errors} of {sent} requests to {new.name} failed", "see its log")
-    alike = sum(map(agree, old_answers, new_answers)) / len(wanted)
-    if alike < limits.agreement:
-        raise OpsError(
-            f"the new release agrees with the old one on {alike:.0%} of the golden rows, "
-            f"the limit is {limits.agreement:.0%}",
-            "if that is meant, lower agreement in ops/environments.toml for this release",
-        )
-    slow, base = percentile(new_seconds, 0.95) * 1000, percentile(old_seconds, 0.95) * 1000
+        cause = f"{errors} of {sent} requests to {new.name} failed"
+        raise OpsError(cause, f"see {environment.logs / new.name}.log")
+    alike = sum(map(agree, old_answers, new_answers)) / need
+    if comparable and alike < limits.agreement:
+        cause = f"old and new release agree on {alike:.0%} of the golden rows, "
+        remedy = "when that is meant, lower agreement in ops/environments.toml for this release"
+        raise OpsError(cause + f"the limit is {limits.agreement:.0%}", remedy)
+    slow, base = p95(new_seconds), p95(old_seconds)
     if slow > max(base * limits.latency_ratio, limits.slack_ms):
-        raise OpsError(
-            f"the new release needs {slow:.1f} ms (p95), the old one {base:.1f} ms",
-            "make the model smaller, or raise latency_ratio in ops/environments.toml",
-        )
-    return f"{sent} requests, 0 errors, p95 {slow:.1f} ms (old {base:.1f}), {alike:.0%} alike"
+        cause = f"the new release needs {slow:.1f} ms (p95), the old one {base:.1f} ms"
+        raise OpsError(cause, "make the model smaller, or raise latency_ratio")
+    seen = f"{alike:.0%} alike" if comparable else "other fields, so answers are not compared"
+    return f"{sent} requests, 0 errors, p95 {slow:.1f} ms (old {base:.1f}), {seen}"
 
 
 def same(wanted: Any, got: Any) -> bool:
@@ -116,10 +108,13 @@ def agree(old: Any, new: Any) -> bool:
     return bool(first == second)
 
 
-def percentile(values: list[float], share: float) -> float:
-    """The value below which that share of the values lies (nearest rank)."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, math.ceil(share * len(ordered)) - 1)]
+def p95(seconds: list[float]) -> float:
+    """The 95th percentile of some times (nearest rank), in milliseconds."""
+    return sorted(seconds)[math.ceil(0.95 * len(seconds)) - 1] * 1000
+
+
+def _golden(release: Release) -> Any:
+    return json.loads((release.folder / "golden.json").read_text("utf-8"))
 
 
 def _ask(environment: Environment, name: str, rows: list[Any]) -> tuple[list[Any], list[float]]:

@@ -181,12 +181,19 @@ class Shop:
             file.write(text)
         self.commit("A release with a hidden fault")
 
-    def set(self, environment: str, key: str, value: str) -> None:
-        """Change one line of a table of environments.toml."""
+    @contextmanager
+    def setting(self, table: str, key: str, value: str) -> Iterator[None]:
+        """While the block runs, one line of a table of environments.toml says something else."""
         path = self.path / "ops" / "environments.toml"
-        head, _, rest = path.read_text().partition(f"[{environment}]")
-        rest = re.sub(rf"(?m)^{key} = \S+", f"{key} = {value}", rest, count=1)
-        path.write_text(f"{head}[{environment}]{rest}")
+        before = path.read_text()
+        head, _, rest = before.partition(f"[{table}]")
+        rest, changed = re.subn(rf"(?m)^{key} = \S+", f"{key} = {value}", rest, count=1)
+        assert changed == 1
+        path.write_text(f"{head}[{table}]{rest}")
+        try:
+            yield
+        finally:
+            path.write_text(before)
 
 
 def kill(process: psutil.Process | subprocess.Popen[Any]) -> None:

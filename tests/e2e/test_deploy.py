@@ -63,7 +63,11 @@ def test_a_bad_release_is_refused_and_production_goes_on(
 ) -> None:
     before = shop.served()
     bad = shop.releases[2]
-    with shop.fault(word), load(shop.port(), shop.row) as under_way:
+    with (
+        shop.setting("verify", "ready_seconds", "5" if word == "hangs" else "20"),
+        shop.fault(word),
+        load(shop.port(), shop.row) as under_way,
+    ):
         done = shop.ops("deploy", "--env", "production", "--release", bad)
     assert done.returncode == 1
     failed = [line.split()[1:3] for line in done.stdout.splitlines() if "failed" in line]
@@ -80,14 +84,13 @@ def test_a_bad_release_is_refused_and_production_goes_on(
 
 def test_a_canary_that_is_slower_than_the_old_release_is_taken_out(shop: Shop) -> None:
     before = shop.served()
-    shop.set("verify", "latency_ms", "1000")
-    try:
-        with shop.fault("slow"), load(shop.port(), shop.row, connections=4) as under_way:
-            shop.set("verify", "requests", "10")
-            done = shop.ops("deploy", "--env", "production", "--release", shop.releases[2])
-    finally:
-        shop.set("verify", "latency_ms", "250")
-        shop.set("verify", "requests", "200")
+    with (
+        shop.setting("verify", "latency_ms", "1000"),
+        shop.setting("verify", "requests", "10"),
+        shop.fault("slow"),
+        load(shop.port(), shop.row, connections=4) as under_way,
+    ):
+        done = shop.ops("deploy", "--env", "production", "--release", shop.releases[2])
     assert done.returncode == 1
     assert "canary 10 %" in done.stdout and "the old one" in done.stderr, done.stdout + done.stderr
     assert under_way.end().failures == {}

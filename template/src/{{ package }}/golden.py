@@ -1,8 +1,8 @@
 """The golden dataset: rows that no model is ever trained on, and that every model is judged by.
 
-`python -m <package>.golden` draws it from the table and writes data/golden.csv, which is
-committed. Do it once, and again only when the table itself becomes another one: a model is
-compared with the champion only on the same golden dataset.
+`make golden` draws it from the table and writes data/golden.csv, which is committed. Do it once,
+and again only when the table becomes another one: a model is compared with the champion only on
+the same golden dataset. Here too: how a table becomes the numbers that a model sees.
 """
 
 import hashlib
@@ -14,51 +14,56 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .data import SCHEMA, load
-from .schema import InvalidRowsError, Matrix, plain
+from .schema import Matrix
 
 GOLDEN = Path("data/golden.csv")
+COLUMNS = [*SCHEMA.names, SCHEMA.target]
 SHARE = 0.2  # of the table
 MOST = 1000  # rows: as many as one request may hold
 
-Row = dict[str, object]
+Target = NDArray[np.float64]  # a class as its index in SCHEMA.classes, or the number itself
 
 
-def features(table: pd.DataFrame) -> list[Row]:
+def features(table: pd.DataFrame) -> list[dict[str, object]]:
     """The rows of the table as a client would send them."""
-    records = table[SCHEMA.names].to_dict("records")
-    return [{str(name): plain(value) for name, value in record.items()} for record in records]
+    names = SCHEMA.names
+    return [dict(zip(names, row, strict=True)) for row in _values(table[names])]
 
 
-def encode(table: pd.DataFrame) -> tuple[Matrix, NDArray[np.float64]]:
-    """The table -> float32 [rows, features] and the target [rows], a class as its index.
+def encode(table: pd.DataFrame) -> tuple[Matrix, Target]:
+    """The table -> float32 [rows, features] and the target [rows].
 
-    Raises InvalidRowsError when a row breaks the schema.
+    Raises ValueError when a row breaks the schema.
     """
     matrix = SCHEMA.encode(features(table))
-    if not SCHEMA.classes:
-        return matrix, table[SCHEMA.target].to_numpy(dtype=np.float64)
-    codes = pd.Categorical(table[SCHEMA.target], categories=list(SCHEMA.classes)).codes
-    if (codes < 0).any():
-        classes = ", ".join(SCHEMA.classes)
-        raise ValueError(f"{SCHEMA.target} holds a value that is none of {classes}")
-    return matrix, codes.astype(np.float64)
+    if SCHEMA.classes:
+        target = pd.Categorical(table[SCHEMA.target], categories=list(SCHEMA.classes)).codes
+        bad = target < 0
+    else:
+        target = table[SCHEMA.target].to_numpy(dtype=np.float64)
+        bad = ~np.isfinite(target)
+    if bad.any():
+        what = f"one of {', '.join(SCHEMA.classes)}" if SCHEMA.classes else "a finite number"
+        raise ValueError(f"{bad.sum()} rows have a {SCHEMA.target} that is not {what}")
+    return matrix, np.asarray(target, dtype=np.float64)
 
 
 def fingerprint(table: pd.DataFrame) -> str:
     """SHA-256 of the rows, the same whatever their order."""
-    lines = sorted(repr(row) for row in _keys(table[[*SCHEMA.names, SCHEMA.target]]))
+    lines = sorted(repr(key) for key in _keys(table[COLUMNS]))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def read(path: Path = GOLDEN) -> pd.DataFrame:
     """The golden dataset. Raises FileNotFoundError, and ValueError when its columns do not fit."""
-    types = {f.name: str for f in SCHEMA.features if f.categories}
-    if SCHEMA.classes:
-        types[SCHEMA.target] = str
-    table = pd.read_csv(path, dtype=types, float_precision="round_trip", keep_default_na=False)
-    if list(table.columns) != [*SCHEMA.names, SCHEMA.target]:
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    if list(table.columns) != COLUMNS:
         raise ValueError(f"the columns of {path} are not those that data.py declares")
-    return table
+    for feature in SCHEMA.features:
+        if not feature.categories:  # by Python, as not every CSV reader gives the nearest float
+            kind = int if feature.whole else float
+            table[feature.name] = [kind(text) for text in table[feature.name]]
+    return table if SCHEMA.classes else table.astype({SCHEMA.target: float})
 
 
 def training_rows(table: pd.DataFrame, golden: pd.DataFrame) -> pd.DataFrame:
@@ -76,23 +81,25 @@ def draw(table: pd.DataFrame) -> pd.DataFrame:
     share = min(SHARE, MOST / len(table))
     hashes = [hashlib.sha256(repr(key).encode()).digest() for key in _keys(table[SCHEMA.names])]
     chosen = [int.from_bytes(digest[:8]) < share * 2**64 for digest in hashes]
-    return table.loc[chosen, [*SCHEMA.names, SCHEMA.target]].head(MOST)
+    return table.loc[chosen, COLUMNS].head(MOST)
+
+
+def _values(table: pd.DataFrame) -> list[tuple[object, ...]]:
+    """The rows as plain Python values."""
+    return list(zip(*(table[name].tolist() for name in table.columns), strict=True))
 
 
 def _keys(table: pd.DataFrame) -> list[tuple[object, ...]]:
-    """Each row as a tuple of plain values; 3 and 3.0 are one, as a CSV file cannot tell them."""
-    return [
-        tuple(float(v) if isinstance(v, int) else v for v in map(plain, row))
-        for row in table.itertuples(index=False, name=None)
-    ]
+    """What makes two rows equal: 3 and 3.0 are, as a CSV file cannot tell them apart."""
+    return [tuple(float(v) if isinstance(v, int) else v for v in row) for row in _values(table)]
 
 
 def main() -> int:
-    table = load()
     try:
+        table = load()
         encode(table)
-    except (InvalidRowsError, ValueError, KeyError) as error:
-        print(f"error: the table breaks its own schema: {error}", file=sys.stderr)
+    except (ValueError, KeyError) as error:
+        print(f"error: the table breaks its schema: {error}", file=sys.stderr)
         print("  try: correct load() or SCHEMA in data.py", file=sys.stderr)
         return 1
     rows = draw(table)

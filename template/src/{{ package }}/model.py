@@ -87,7 +87,7 @@ class Model:
         Raises ModelError on a NaN or infinity, which is a fault of the model.
         """
         outputs = self._run(matrix)
-        if not all(np.isfinite(output).all() for output in outputs):
+        if not all(np.isfinite(output).all() for output in outputs if output.dtype.kind == "f"):
             raise ModelError("the model gave a number that is not finite", "make gate")
         return outputs
 

@@ -2,20 +2,10 @@
 
 import subprocess
 import tomllib
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-
-
-@dataclass(frozen=True)
-class Origin:
-    """The commit, when it was made, and when a model made of it should be replaced."""
-
-    commit: str
-    created: str
-    expires: str
 
 
 def pyproject() -> dict[str, Any]:
@@ -23,28 +13,26 @@ def pyproject() -> dict[str, Any]:
     return tomllib.loads(Path("pyproject.toml").read_text("utf-8"))
 
 
-def origin(expires_after_days: int) -> Origin:
-    """The commit that is checked out, marked when there are changes on top of it.
+def origin(expires_after_days: int) -> dict[str, str]:
+    """The commit that is checked out, its time, and when a model made of it should be replaced.
 
-    Times are the commit's, so that training twice from one commit gives the same bytes.
+    The time is the commit's, so that training twice from one commit gives the same bytes.
     """
     head = _git("log", "-1", "--format=%H %ct")
     if head is None:
-        return Origin("unknown", "1980-01-01T00:00:00Z", "1980-01-01T00:00:00Z")
+        day_one = "1980-01-01T00:00:00Z"
+        return {"commit": "unknown", "created": day_one, "expires": day_one}
     commit, seconds = head.split()
     created = datetime.fromtimestamp(int(seconds), UTC)
     expires = created + timedelta(days=expires_after_days)
-    dirty = "-dirty" if _git("status", "--porcelain") else ""
-    return Origin(commit + dirty, _text(created), _text(expires))
+    changed = "-dirty" if _git("status", "--porcelain") else ""
+    times = {"created": f"{created:%Y-%m-%dT%H:%M:%SZ}", "expires": f"{expires:%Y-%m-%dT%H:%M:%SZ}"}
+    return {"commit": commit + changed, **times}
 
 
 def libraries() -> dict[str, str]:
     """The versions of what shapes the model's bytes."""
     return {name: version(name) for name in ("numpy", "onnx", "scikit-learn", "skl2onnx")}
-
-
-def _text(time: datetime) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _git(*arguments: str) -> str | None:

@@ -2,8 +2,8 @@
 
     skill = 1 - mean squared error / mean squared error of the best constant answer
 
-For classes the squared error is taken over the vector of probabilities, and skill is the Brier
-skill score (Brier 1950, Monthly Weather Review 78, 1-3; Murphy 1988, Monthly Weather Review 116,
+For classes the squared error is that of the vector of probabilities, and skill is the Brier skill
+score (Brier 1950, Monthly Weather Review 78, 1-3; Murphy 1988, Monthly Weather Review 116,
 2417-2424). For numbers it is R squared. 1 is perfect, 0 no better than always answering the
 frequencies of the classes, or the mean; below 0 is worse than that. Because probabilities count,
 a model that is wrong with confidence loses more than one that is unsure.
@@ -18,12 +18,10 @@ from numpy.typing import NDArray
 from .model import one_hot
 from .schema import Schema
 
-Vectors = NDArray[np.float64]  # [rows, classes], or [rows, 1] for numbers
-
 
 @dataclass(frozen=True)
 class Slice:
-    """The skill on a part of the rows; NaN when the part is empty."""
+    """The skill on a part of the rows."""
 
     name: str
     rows: int
@@ -40,35 +38,29 @@ class Score:
     value: float
 
 
-def actual_vectors(schema: Schema, target: NDArray[np.float64]) -> Vectors:
-    """The target [rows] in the shape of what a model says: one-hot for classes."""
-    if not schema.classes:
-        return target.reshape(-1, 1)
-    return one_hot(target, len(schema.classes))
-
-
 def score(
     schema: Schema,
-    said: Vectors,
+    said: NDArray[np.float64],
     target: NDArray[np.float64],
     slices: Mapping[str, NDArray[np.bool_]] | None = None,
 ) -> Score:
-    """Score what a model said. A slice's own error is held against the reference of all rows.
+    """Score what a model said, [rows, classes] or [rows, 1], against the target [rows].
 
+    A slice's own error is held against the reference of all rows; an empty one is left out.
     Raises ValueError when the target is the same in every row, as skill has no meaning then.
     """
-    actual = actual_vectors(schema, target)
+    actual = one_hot(target, len(schema.classes)) if schema.classes else target.reshape(-1, 1)
     errors = ((said - actual) ** 2).sum(axis=1)
     reference = ((actual.mean(axis=0) - actual) ** 2).sum(axis=1).mean()
     if not reference > 0:
         raise ValueError("every row has the same target, so no model can show skill")
-
-    def skill(mask: NDArray[np.bool_]) -> float:
-        return float(1 - errors[mask].mean() / reference) if mask.any() else float("nan")
-
-    parts = tuple(Slice(name, int(m.sum()), skill(m)) for name, m in (slices or {}).items())
+    parts = (
+        Slice(name, int(mask.sum()), float(1 - errors[mask].mean() / reference))
+        for name, mask in (slices or {}).items()
+        if mask.any()
+    )
     if schema.classes:
         metric, value = "accuracy", (said.argmax(axis=1) == target).mean()
     else:
         metric, value = "mean absolute error", np.abs(said - actual).mean()
-    return Score(float(1 - errors.mean() / reference), parts, metric, float(value))
+    return Score(float(1 - errors.mean() / reference), tuple(parts), metric, float(value))

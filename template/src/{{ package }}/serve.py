@@ -10,53 +10,57 @@ import gc
 import logging
 import os
 import sys
-from typing import Any
+from pathlib import Path
 
+import pydantic_core
 import uvicorn
 from fastapi import FastAPI
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp
 
 from . import protocol
-from .model import Model, ModelError, load
+from .model import ARTIFACTS, Model, ModelError, load
 from .openapi import predict_docs
-from .schema import InvalidRowsError, Problem
+from .schema import InvalidRowsError
 from .telemetry import JsonLines, Metrics, Telemetry
-from .wire import MAX_ROWS, parse, read_body, reply
+from .wire import MAX_ROWS, TooLargeError, read_body, reply
 
 KEEP_ALIVE = 75  # seconds; longer than any proxy in front keeps an idle connection
 DRAIN = 30  # seconds that running requests have after SIGTERM
 
 
-def create_app(model: Model, release: str = "unknown") -> FastAPI:
+def create_app(model: Model, release: str = "unknown") -> ASGIApp:
     """The web application around a model."""
     facts = model.facts
     app = FastAPI(title=facts.name, version=release)
     metrics = Metrics({"name": facts.name, "release": release, "sha256": facts.model_sha256})
-    app.add_middleware(Telemetry, metrics=metrics, release=release)
     app.add_exception_handler(HTTPException, _http_error)
-    app.include_router(protocol.router(model))
 
     async def predict(request: Request) -> Response:
-        body = await read_body(request)
         try:
-            content = parse(body)
+            content = pydantic_core.from_json(await read_body(request))
             rows = content if isinstance(content, list) else [content]
             if not 1 <= len(rows) <= MAX_ROWS:
                 raise ValueError(f"a list must hold 1 to {MAX_ROWS} rows")
             answers = model.answers(model.schema.encode(rows))
+        except TooLargeError as error:
+            return reply({"detail": str(error)}, 413)
         except InvalidRowsError as error:
-            return _invalid(error.problems)
+            return reply({"detail": error.problems}, 422)
         except ValueError as error:
-            return _invalid([Problem(None, None, str(error))])
+            problem = {"field": None, "row": None, "message": str(error)}
+            return reply({"detail": [problem]}, 422)
         if model.schema.classes:
             metrics.predictions(str(answer["prediction"]) for answer in answers)
         return reply(answers if isinstance(content, list) else answers[0])
 
     async def version() -> Response:
-        return reply(version_facts(model, release))
+        names = ("name", "commit", "model_sha256", "data_fingerprint", "created", "expires")
+        return reply({"release": release, **{name: getattr(facts, name) for name in names}})
 
     async def prometheus() -> Response:
         return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
@@ -64,32 +68,14 @@ def create_app(model: Model, release: str = "unknown") -> FastAPI:
     async def home() -> Response:
         return RedirectResponse("/docs")
 
-    app.add_api_route("/predict", predict, methods=["POST"], **predict_docs(model))
+    app.include_router(protocol.router(model))
     app.add_api_route("/version", version, summary="What runs here")
     app.add_api_route("/metrics", prometheus, summary="Numbers for Prometheus")
     app.add_api_route("/", home, include_in_schema=False)
-    return app
-
-
-def version_facts(model: Model, release: str) -> dict[str, str]:
-    """What `/version` answers."""
-    facts = model.facts
-    return {
-        "name": facts.name,
-        "release": release,
-        "commit": facts.commit,
-        "model_sha256": facts.model_sha256,
-        "data_fingerprint": facts.data_fingerprint,
-        "golden_fingerprint": facts.golden_fingerprint,
-        "created": facts.created,
-        "expires": facts.expires,
-    }
-
-
-def _invalid(problems: Any) -> Response:
-    """422: what is wrong, by row and field."""
-    details = [{"field": p.field, "row": p.row, "message": p.message} for p in problems]
-    return reply({"detail": details}, 422)
+    app.openapi()["paths"]["/predict"] = {"post": predict_docs(model)}
+    # The hot path stands before FastAPI, whose layers would cost as much as all the rest.
+    router = Router([Route("/predict", predict, methods=["POST"])], False, app)
+    return Telemetry(router, metrics, release)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -106,10 +92,11 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--uds", help="a Unix socket to listen on, instead of host and port")
+    parser.add_argument("--model", type=Path, default=ARTIFACTS, help="folder of the model")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, handlers=[JsonLines()])
     try:
-        app = create_app(load(), os.environ.get("RELEASE", "unknown"))
+        app = create_app(load(options.model), os.environ.get("RELEASE", "unknown"))
     except ModelError as error:
         print(f"error: {error}\n  try: {error.remedy}", file=sys.stderr)
         return 1

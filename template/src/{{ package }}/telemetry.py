@@ -5,16 +5,15 @@ count one more thing.
 """
 
 import contextlib
-import json
 import logging
 import os
 import re
 import time
 import traceback
-import uuid
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
+import pydantic_core
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -38,9 +37,9 @@ CLIENT_LEFT = 499  # the usual number for it; no client ever sees it
 def log(level: str, **content: object) -> None:
     """Write one JSON line to stdout, whole and at once. A closed stdout stops no request."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    line = json.dumps({"time": now, "level": level, **content}, default=str) + "\n"
+    line = pydantic_core.to_json({"time": now, "level": level, **content}, fallback=str)
     with contextlib.suppress(OSError):
-        os.write(STDOUT, line.encode())
+        os.write(STDOUT, line + b"\n")
 
 
 class JsonLines(logging.Handler):
@@ -59,11 +58,14 @@ class Metrics:
     def __init__(self, info: Mapping[str, str]) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        labels = ("method", "route", "status")
-        self._requests = Counter("http_requests", "Requests.", labels, registry=self.registry)
-        self._seconds = Histogram(
-            "http_request_seconds", "Time.", ("route",), registry=self.registry, buckets=SECONDS
+        self._requests = Histogram(
+            "http_request_seconds",
+            "Requests and the time they took.",
+            ("method", "route", "status"),
+            buckets=SECONDS,
+            registry=self.registry,
         )
+        self._known: dict[tuple[str, str, str], Histogram] = {}
         self._predictions = Counter(
             "predictions", "Rows predicted, by class.", ("prediction",), registry=self.registry
         )
@@ -71,9 +73,10 @@ class Metrics:
         gauge.labels(*info.values()).set(1)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
-        known = method if method in METHODS else "other"
-        self._requests.labels(known, route, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        key = (method if method in METHODS else "other", route, str(status))
+        if key not in self._known:  # looking a child up costs more than counting
+            self._known[key] = self._requests.labels(*key)
+        self._known[key].observe(seconds)
 
     def predictions(self, classes: Iterable[str]) -> None:
         for name in classes:
@@ -142,4 +145,4 @@ def _request_id(scope: Scope) -> bytes:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and SAFE_ID.fullmatch(value):
             return bytes(value)
-    return uuid.uuid4().hex.encode()
+    return os.urandom(16).hex().encode()

@@ -8,12 +8,11 @@ not scikit-learn's, `fit` and `to_onnx`.
 import argparse
 import hashlib
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from skl2onnx import to_onnx as convert
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.base import is_classifier
@@ -25,12 +24,11 @@ from threadpoolctl import threadpool_limits
 
 from . import golden
 from .data import SCHEMA, load
+from .golden import Target
 from .model import ARTIFACTS, INPUT, Facts, Model, ModelError, save
 from .provenance import libraries, origin, pyproject
 from .schema import Matrix
 from .score import score
-
-Target = NDArray[np.float64]  # a class as its index in SCHEMA.classes, or the number itself
 
 
 def estimator(seed: int) -> Any:
@@ -59,15 +57,11 @@ def to_onnx(fitted: Any, width: int) -> bytes:
 def train(table: pd.DataFrame, held_out: pd.DataFrame, seed: int) -> tuple[bytes, Facts]:
     """Fit on four fifths of the rows that are not golden, validate on the last fifth."""
     settings = pyproject()
-    came_from = origin(settings["tool"]["mlops"]["model"]["expires_after_days"])
     rows = golden.training_rows(table, held_out)
     fitting, validating = train_test_split(rows, test_size=0.2, random_state=seed)
     onnx = to_onnx(fit(*golden.encode(fitting), seed), len(SCHEMA.features))
     facts = Facts(
         name=settings["project"]["name"],
-        created=came_from.created,
-        expires=came_from.expires,
-        commit=came_from.commit,
         seed=seed,
         model_sha256=hashlib.sha256(onnx).hexdigest(),
         data_fingerprint=golden.fingerprint(table),
@@ -76,12 +70,12 @@ def train(table: pd.DataFrame, held_out: pd.DataFrame, seed: int) -> tuple[bytes
         validation={},
         example=golden.features(held_out.head(1))[0],
         libraries=libraries(),
-        schema=SCHEMA.to_json(),
+        schema=asdict(SCHEMA),
+        **origin(settings["tool"]["mlops"]["model"]["expires_after_days"]),
     )
     matrix, target = golden.encode(validating)
     result = score(SCHEMA, Model(onnx, facts).vectors(matrix), target)
-    validation = {"rows": len(validating), "skill": result.skill, result.metric: result.value}
-    return onnx, Facts(**{**vars(facts), "validation": validation})
+    return onnx, replace(facts, validation={"skill": result.skill, result.metric: result.value})
 
 
 def main() -> int:
@@ -91,14 +85,9 @@ def main() -> int:
     options = parser.parse_args()
     try:
         onnx, facts = train(load(), golden.read(), options.seed)
-    except FileNotFoundError:
-        print(f"error: there is no {golden.GOLDEN}\n  try: make golden", file=sys.stderr)
-        return 1
-    except (ValueError, KeyError) as error:
-        print(f"error: {error}\n  try: correct data.py, or make golden if the table is another one")
-        return 1
-    except ModelError as error:
-        print(f"error: {error}\n  try: {error.remedy}", file=sys.stderr)
+    except (FileNotFoundError, ValueError, KeyError, ModelError) as error:
+        remedy = getattr(error, "remedy", "correct data.py; make golden when the table is another")
+        print(f"error: {error}\n  try: {remedy}", file=sys.stderr)
         return 1
     save(options.out, onnx, facts)
     scores = ", ".join(f"{name} {value:.4g}" for name, value in facts.validation.items())

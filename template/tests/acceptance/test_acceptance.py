@@ -89,4 +89,4 @@ def test_a_broken_body_is_the_clients_fault_and_no_crash(client: httpx.Client, b
 
 
 def test_metrics_count_the_requests(client: httpx.Client) -> None:
-    assert "http_requests_total" in client.get("/metrics").raise_for_status().text
+    assert "http_request_seconds_count" in client.get("/metrics").raise_for_status().text
