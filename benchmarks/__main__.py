@@ -1,7 +1,8 @@
 """`python -m benchmarks [new|road|predict|deploy ...]`: measure, and write RESULTS.md.
 
 Without a name every part is measured, which takes about a quarter of an hour on a quiet machine.
-`--quick` runs everything with tiny counts and prints the report without keeping anything.
+`--quick` runs everything with tiny counts and prints the report without keeping anything. The load
+on the servers comes from wrk where it is installed (`apt install wrk`), else from our own client.
 """
 
 from __future__ import annotations
@@ -37,7 +38,11 @@ def main() -> int:
                 measured[name] = _measure(name, shop)
     except BenchmarkError as error:
         print(f"error: {error}", file=sys.stderr)
+        print("  try: make setup, then that part alone with --quick", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted; parts that were finished are kept", file=sys.stderr)
+        return 130
     if given.quick:
         print(report.markdown(measured, RENDERERS))
         return 0

@@ -142,7 +142,7 @@ def render(raw: dict[str, Any]) -> Part:
     ]
     for peer in (MLSERVER, BENTOML):
         fast = min(_ratio(by, OURS, peer, "rate") for by in (one, many))
-        what = f"`/predict` requests/s beside {peer.split(',')[0]}, at 1 or 16, the lower"
+        what = f"`/predict` requests/s beside {peer.split(',')[0]}, the lower of 1 and 16"
         verdicts.append(Verdict(what, "at least 4x", f"{fast:.2f}x", 4 / fast, fast >= 4))
     return Part("One-row `/predict`", text, verdicts)
 

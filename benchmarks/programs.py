@@ -34,16 +34,21 @@ def timed(
 ) -> Timed:
     """Run a program that must succeed, as a person without a terminal would."""
     started = time.perf_counter()
-    done = subprocess.run(
-        argv,
-        cwd=cwd,
-        env=environment(env),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=limit,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            argv,
+            cwd=cwd,
+            env=environment(env),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=limit,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise BenchmarkError(f"{argv[0]} is not installed, or not on PATH") from None
+    except subprocess.TimeoutExpired:
+        raise BenchmarkError(f"{argv[0]} did not end within {limit:.0f} s") from None
     seconds = time.perf_counter() - started
     if done.returncode != 0:
         said = (done.stdout + done.stderr).strip()[-1500:]

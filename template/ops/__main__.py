@@ -24,24 +24,24 @@ Options = argparse.Namespace
 
 def check(_: Options) -> None:
     """Lint, types, secrets and tests, as the hooks do"""
-    _run("check", sys.executable, "-m", "pre_commit", "run", "--all-files")
-    _run("check", sys.executable, "-m", "pytest", "--ignore", "tests/acceptance")
+    _run("check", "pre_commit", "run", "--all-files")
+    _run("check", "pytest", "--ignore", "tests/acceptance")
 
 
 def train(_: Options) -> None:
     """Train the model from the data"""
-    _run("train", sys.executable, "-m", f"{package_name()}.train")
+    _run("train", f"{package_name()}.train")
 
 
 def golden(_: Options) -> None:
     """Draw the golden dataset anew from the data"""
-    _run("golden", sys.executable, "-m", f"{package_name()}.golden")
+    _run("golden", f"{package_name()}.golden")
 
 
 def gate(_: Options) -> None:
     """Hold the trained model against the golden dataset and the best model so far"""
     folders = ["--champion", str(release.CHAMPION), "--report", str(release.GATE)]
-    _run("gate", sys.executable, "-m", f"{package_name()}.gate", *folders)
+    _run("gate", f"{package_name()}.gate", *folders)
 
 
 def build_one(options: Options) -> None:
@@ -115,19 +115,9 @@ def down_all(options: Options) -> None:
         say(f"{environment.name}: {what}")
 
 
-VERBS = {
-    "check": check,
-    "train": train,
-    "golden": golden,
-    "gate": gate,
-    "build": build_one,
-    "ship": ship,
-    "deploy": deploy_one,
-    "rollback": rollback_one,
-    "status": show_status,
-    "up": up_all,
-    "down": down_all,
-}
+VERBS = {"check": check, "train": train, "golden": golden, "gate": gate, "build": build_one}
+VERBS |= {"ship": ship, "deploy": deploy_one, "rollback": rollback_one, "status": show_status}
+VERBS |= {"up": up_all, "down": down_all}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -152,7 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _chosen(name: str | None) -> list[Environment]:
+def _chosen(name: str) -> list[Environment]:
     return [find(name)] if name else list(environments().values())
 
 
@@ -161,23 +151,20 @@ def _verdict() -> str:
     return f"skill {report['skill']:.3f} on the golden dataset"
 
 
-def _run(step: str, *command: str) -> None:
-    """Run a program that speaks for itself; its failure is the step's."""
-    if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
-        raise OpsError(f"{step} failed, see above", f"mend it, then make {step}")
+def _run(verb: str, *module: str) -> None:
+    """Run a Python module that speaks for itself; its failure is the verb's."""
+    if subprocess.run([sys.executable, "-m", *module], cwd=ROOT, check=False).returncode != 0:
+        raise OpsError(f"{verb} failed, see above", f"mend it, then make {verb}")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ops", description=__doc__)
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    for name, function in VERBS.items():
-        verb = verbs.add_parser(name, help=function.__doc__)
-        needed = name in ("deploy", "rollback")
-        verb.add_argument("--env", required=needed, help="test, staging or production")
-        verb.add_argument("--why", default="", help="a reason for the audit log")
-        verb.add_argument("--release", default="", help="a release's name or how it begins")
-        verb.add_argument("--dirty", action="store_true", help="build from uncommitted files")
-        verb.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("verb", choices=VERBS)
+    parser.add_argument("--env", default="", help="test, staging or production")
+    parser.add_argument("--why", default="", help="a reason for the audit log")
+    parser.add_argument("--release", default="", help="a release's name or how it begins")
+    parser.add_argument("--dirty", action="store_true", help="build from uncommitted files")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 

@@ -62,10 +62,10 @@ def wait_ready(environment: Environment, release: str, everyone: bool = True) ->
         if ready == len(sockets) or (ready and not everyone):
             return ready
         for process in supervisor.processes(environment):
-            if process.group == release and process.state in ("BACKOFF", *supervisor.ENDED):
+            if process.group == release and process.statename in ("BACKOFF", *supervisor.ENDED):
                 words = supervisor.last_words(process)
                 cause = f"{process.name} ended while starting: {words}"
-                raise OpsError(cause, f"see {process.log}")
+                raise OpsError(cause, f"see {process.stdout_logfile}")
         if time.monotonic() > deadline:
             cause = f"{ready} of {len(sockets)} processes of {release} were ready after {limit:g} s"
             raise OpsError(cause, f"see {environment.logs / release}.log")

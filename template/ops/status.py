@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 
 from . import client, envoy, state, supervisor
-from .config import Environment, OpsError, environments
+from .config import Environment, environments
 from .console import say, table
 from .release import load
 
@@ -40,7 +40,7 @@ def collect(environment: Environment) -> dict[str, Any]:
         "previous": wanted.previous,
         "candidate": wanted.candidate,
         "age": _since(environment, "deploy", "rollback"),
-        "memory": sum(_memory(process.pid) for process in running),
+        "memory": sum(psutil.Process(p.pid).memory_info().rss for p in running if p.pid),
         "processes": [process._asdict() for process in running],
         "ready": 0,
         "replicas": environment.replicas,
@@ -79,13 +79,13 @@ def _remarks(environment: Environment, facts: dict[str, Any]) -> list[str]:
         found.append(f"make rollback ENV={name} gives the traffic back to {facts['previous']}")
     since = _since(environment, "deploy", "rollback", "up")
     for process in facts["processes"]:
-        age = time.time() - process["started"]
-        if process["state"] in ("BACKOFF", "FATAL"):
-            found.append(f"{process['name']} keeps ending; see {process['log']}")
+        age = time.time() - process["start"]
+        if process["statename"] in ("BACKOFF", "FATAL"):
+            found.append(f"{process['name']} keeps ending; see {process['stdout_logfile']}")
         elif since is not None and age < since - 1:
             found.append(f"{process['name']} had ended; it was started again {_duration(age)} ago")
-    expires = _expires(facts["release"])
-    if expires and expires < state.now():
+    expires = load(facts["release"]).facts["expires"] if facts["release"] else "never"
+    if expires < state.now():
         found.append(f"the model expired on {expires[:10]}; bring newer data and make ship")
     return found
 
@@ -112,20 +112,6 @@ def _since(environment: Environment, *actions: str) -> float | None:
         return time.time() - datetime.fromisoformat(times[-1]).timestamp()
     except (OSError, ValueError, KeyError, IndexError):
         return None
-
-
-def _memory(pid: int) -> int:
-    try:
-        return int(psutil.Process(pid).memory_info().rss) if pid else 0
-    except psutil.Error:
-        return 0
-
-
-def _expires(release: str | None) -> str:
-    try:
-        return str(load(release).facts["expires"]) if release else ""
-    except (OpsError, KeyError):
-        return ""
 
 
 def _duration(seconds: float | None) -> str:

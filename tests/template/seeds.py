@@ -1,0 +1,50 @@
+"""Run with a generated project's Python from its root: what the gate says of many models.
+
+Prints JSON: for 20 honest seeds the reasons against the best of the others, for 20 seeds with
+shuffled labels the reasons without any champion, and every score.
+"""
+
+import json
+import sys
+import tomllib
+from importlib import import_module
+from pathlib import Path
+
+
+def main(package: str, folder: Path) -> dict[str, object]:
+    gate, golden, train, data, model = (
+        import_module(f"{package}.{name}") for name in ("gate", "golden", "train", "data", "model")
+    )
+    limits = gate.Limits(**tomllib.loads(Path("pyproject.toml").read_text())["tool"]["mlops"]["gate"])
+    table, held_out = data.load(), golden.read()
+    target = data.SCHEMA.target
+
+    def made(kind: str, seed: int, rows: object) -> Path:
+        place = folder / f"{kind}-{seed}"
+        model.save(place, *train.train(rows, held_out, seed))
+        return place
+
+    honest = [made("honest", seed, table) for seed in range(20)]
+    scores = [gate.measure(model.load(place), held_out) for place in honest]
+    best = sorted(range(20), key=lambda i: -scores[i].skill)
+    told = []
+    for number, place in enumerate(honest):
+        rival = honest[best[0] if best[0] != number else best[1]]
+        told.append(gate.hold(place, rival, limits)[0])
+    shuffled = []
+    for seed in range(20):
+        labels = table[target].sample(frac=1, random_state=seed).to_numpy()
+        place = made("shuffled", seed, table.assign(**{target: labels}))
+        shuffled.append(gate.hold(place, folder / "none", limits)[0])
+    return {
+        "honest": [report.reasons for report in told],
+        "shuffled": [report.reasons for report in shuffled],
+        "honest_skill": [report.score.skill for report in told],
+        "honest_slices": [[part.skill for part in report.score.slices] for report in told],
+        "shuffled_skill": [report.score.skill for report in shuffled],
+        "shuffled_worst": [min(p.skill for p in report.score.slices) for report in shuffled],
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(sys.argv[1], Path(sys.argv[2]))))
