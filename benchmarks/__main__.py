@@ -8,6 +8,7 @@ on the servers comes from wrk where it is installed (`apt install wrk`), else fr
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from datetime import UTC, datetime
 from typing import Any
@@ -31,6 +32,8 @@ def main() -> int:
         parser.error(
             f"there is no part {', '.join(sorted(unknown))}; choose from {', '.join(PARTS)}"
         )
+    # With it every fresh virtual environment compiles its sources anew on each start.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     measured: dict[str, dict[str, Any]] = {}
     try:
         with workshop(given.quick) as shop:

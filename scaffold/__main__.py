@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+from pathlib import Path
 
 INTERRUPTED = 130
 
@@ -14,6 +15,9 @@ def main() -> None:
     would be an eighth of that and serve nobody. Nothing here relies on clean-up at exit.
     """
     gc.disable()
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, Path(os.devnull).open("w"))
     try:
         from scaffold.cli import app
 

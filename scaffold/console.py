@@ -17,6 +17,11 @@ def _paint(text: str, style: str, stream: TextIO) -> str:
     return f"\033[{style}m{text}\033[0m"
 
 
+def is_terminal() -> bool:
+    """Tell whether a person can be asked; a stream that is closed is none of Python's streams."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+
+
 def say(text: str = "") -> None:
     """Print a result."""
     print(text, flush=True)  # noqa: T201

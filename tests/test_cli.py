@@ -50,6 +50,14 @@ def test_results_go_to_stdout_and_everything_else_to_stderr(tmp_path: Path) -> N
     assert "\x1b" not in done.stderr
 
 
+def test_closed_streams_are_no_terminal(tmp_path: Path) -> None:
+    source = template(tmp_path / "t")
+    closed = f'"{sys.executable}" -m scaffold new x --template "{source}" <&- >&- 2>&-'
+    done = run("sh", "-c", closed, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "x/hello.txt").exists()
+
+
 def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
     source = template(tmp_path / "t")
     pipe = f'"{sys.executable}" -m scaffold new x --template "{source}" | true'

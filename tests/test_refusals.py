@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import SMALL, Done, cli, commit, leftovers, sh, template, write
+from tests.support import (
+    ROOT,
+    SMALL,
+    Done,
+    cli,
+    commit,
+    leftovers,
+    run,
+    sh,
+    template,
+    write,
+)
 
 ERROR, USAGE, UNSAFE = 1, 2, 4
 OURS = ("--defaults", "--ref", "HEAD", "--no-setup")
@@ -221,8 +232,6 @@ def test_uv_that_is_missing_where_it_is_needed(tmp_path: Path) -> None:
     # Another interpreter's folder of scripts, in which there is no uv either.
     blind = "import sysconfig; sysconfig.get_path = lambda name: '/nowhere'"
     start = f"{blind}; import sys; sys.argv[0] = 'x'; from scaffold.__main__ import main; main()"
-    from tests.support import ROOT, run
-
     env = {"PATH": str(tools), "PYTHONPATH": str(ROOT)}
     done = run(
         sys.executable, "-c", start, "new", "x", "--ref", "HEAD", cwd=tmp_path / "w", env=env

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from scaffold import setup
-from tests.support import Done, cli, sh
+from scaffold.errors import ScaffoldError
+from tests.support import Done, clean_environment, cli, sh
 
 NEW = ("new", "churn-model", "--defaults", "--ref", "HEAD")
 
@@ -21,8 +22,6 @@ def failing(tmp_path: Path, verb: str) -> Mapping[str, str]:
         f'#!/bin/sh\nif [ "$1" = {verb} ]; then echo "no network"; exit 7; fi\nexec {real} "$@"\n'
     )
     fake.chmod(0o755)
-    from tests.support import clean_environment
-
     return {"PATH": f"{tools}:{clean_environment()['PATH']}"}
 
 
@@ -74,5 +73,5 @@ def test_uv_beside_the_program_is_found_without_a_path(monkeypatch: pytest.Monke
     monkeypatch.setenv("PATH", "/nowhere")
     try:
         assert Path(setup.find_uv()).name == "uv"
-    except setup.ScaffoldError:
+    except ScaffoldError:
         pytest.skip("uv is on this machine, but not beside this Python")

@@ -7,7 +7,6 @@ so `make setup` finishes whatever was interrupted.
 
 import shlex
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +60,7 @@ def _render(
     request: Request,
 ) -> None:
     """Render and check, asking on the terminal if there is one and it is wanted."""
-    asks = not request.defaults and sys.stdin.isatty() and sys.stdout.isatty()
+    asks = not request.defaults and console.is_terminal()
     suggested: answers.Answers = {}
     if template.ours and questions.asked.get("port", {}).get("type") == "int":
         suggested["port"] = ports.free_base(beside=staged.target.parent)

@@ -64,7 +64,7 @@ def ship(options: Options) -> None:
         why = options.why or str(built.facts["subject"])
         for environment in environments().values():
             with steps.step(environment.name) as told:
-                deploy(environment, built, why, Steps(environment.name))
+                deploy(environment, release.load(built.name), why, Steps(environment.name))
                 told(environment.url)
     finally:
         steps.table()

@@ -40,7 +40,7 @@ def collect(environment: Environment) -> dict[str, Any]:
         "previous": wanted.previous,
         "candidate": wanted.candidate,
         "age": _since(environment, "deploy", "rollback"),
-        "memory": sum(psutil.Process(p.pid).memory_info().rss for p in running if p.pid),
+        "memory": sum(_memory(process.pid) for process in running),
         "processes": [process._asdict() for process in running],
         "ready": 0,
         "replicas": environment.replicas,
@@ -101,6 +101,13 @@ def _row(facts: dict[str, Any]) -> list[str]:
         memory,
         facts["url"],
     ]
+
+
+def _memory(pid: int) -> int:
+    try:
+        return int(psutil.Process(pid).memory_info().rss) if pid else 0
+    except psutil.Error:
+        return 0
 
 
 def _since(environment: Environment, *actions: str) -> float | None:

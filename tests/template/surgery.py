@@ -1,0 +1,50 @@
+"""Run with a generated project's Python: cut a model open and make it bad in one way only.
+
+surgery.py nan|slice FROM TO COLUMN BELOW: answer NaN everywhere, or draw the probabilities towards
+one half in rows where the feature in COLUMN is below BELOW.
+"""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+
+def main(kind: str, source: Path, target: Path, column: int, below: float) -> None:
+    model = onnx.load(source / "model.onnx")
+    graph = model.graph
+    name = graph.output[1].name
+    for node in graph.node:
+        node.output[:] = ["honest" if output == name else output for output in node.output]
+        node.input[:] = ["honest" if entry == name else entry for entry in node.input]
+    values = {
+        "column": np.array([column]),
+        "below": np.array(below, np.float32),
+        "share": np.array(np.nan if kind == "nan" else 0.55, np.float32),
+        "half": np.array(0.5, np.float32),
+    }
+    graph.initializer.extend(numpy_helper.from_array(np.asarray(v), k) for k, v in values.items())
+    mask = (
+        helper.make_node("Gather", [graph.input[0].name, "column"], ["value"], axis=1),
+        helper.make_node("Less", ["value", "below"], ["inside"]),
+    )
+    worse = (
+        helper.make_node("Sub", ["honest", "half"], ["lead"]),
+        helper.make_node("Mul", ["lead", "share"], ["smaller"]),
+        helper.make_node("Add", ["smaller", "half"], ["worse"]),
+    )
+    graph.node.extend([*mask, *worse, helper.make_node("Where", ["inside", "worse", "honest"], [name])])
+    content = model.SerializeToString()
+    facts = json.loads((source / "model.json").read_text())
+    facts["model_sha256"] = hashlib.sha256(content).hexdigest()
+    target.mkdir()
+    (target / "model.onnx").write_bytes(content)
+    (target / "model.json").write_text(json.dumps(facts))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5]))

@@ -1,0 +1,104 @@
+"""The gate: honest models pass, and each way of being bad is refused by its name."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support import sh
+from tests.template.conftest import PACKAGE, python
+
+Gate = Callable[..., subprocess.CompletedProcess[str]]
+HERE = Path(__file__).parent
+
+
+def test_20_honest_seeds_are_accepted_and_20_seeds_of_shuffled_labels_refused(
+    project: Path, tmp_path: Path
+) -> None:
+    told = json.loads(sh(python(project), HERE / "seeds.py", PACKAGE, tmp_path, cwd=project))
+    assert told["honest"] == [[]] * 20
+    assert len(told["shuffled"]) == 20
+    for reasons in told["shuffled"]:
+        assert any(reason.startswith("skill") and "below the minimum" in reason for reason in reasons)
+
+
+def test_the_first_model_is_accepted_without_a_champion_and_the_report_says_so(
+    model: Path, gate: Gate, tmp_path: Path
+) -> None:
+    done = gate(model)
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert report["accepted"] is True
+    assert report["champion"] is None
+    assert "no champion yet" in report["champion_note"]
+    assert "no champion yet" in (tmp_path / "report" / "report.md").read_text()
+    golden = json.loads((tmp_path / "report" / "golden.json").read_text())
+    assert len(golden["rows"]) == len(golden["predictions"]) == report["golden_rows"] > 100
+
+
+@pytest.fixture
+def operate(project: Path, model: Path, tmp_path: Path) -> Callable[[str], Path]:
+    """Spoil the model in one way: small tumours are those with a mean radius below 12."""
+
+    def spoil(kind: str) -> Path:
+        target = tmp_path / kind
+        below = "1e9" if kind == "nan" else "12"
+        sh(python(project), HERE / "surgery.py", kind, model, target, "0", below, cwd=project)
+        return target
+
+    return spoil
+
+
+def test_a_model_that_is_worse_on_one_slice_only_is_refused_by_the_name_of_the_slice(
+    model: Path, gate: Gate, operate: Callable[[str], Path]
+) -> None:
+    worse = operate("slice")
+    assert gate(worse).returncode == 0  # good enough, had there been no better one
+    done = gate(worse, champion=model)
+    reasons = done.stdout.splitlines()[2:]
+    assert done.returncode == 1
+    assert len(reasons) == 1
+    assert "on the slice 'small tumours'" in reasons[0]
+    assert "worse than the champion's" in reasons[0]
+
+
+def test_a_model_that_answers_nan_is_refused(
+    gate: Gate, operate: Callable[[str], Path], tmp_path: Path
+) -> None:
+    done = gate(operate("nan"))
+    assert done.returncode == 1
+    assert "not a finite number for 114 of 114 golden rows" in done.stdout
+    assert json.loads((tmp_path / "report" / "report.json").read_text())["skill"] is None
+
+
+def test_a_model_file_that_is_not_the_one_described_is_refused(
+    model: Path, gate: Gate, tmp_path: Path
+) -> None:
+    shutil.copytree(model, tmp_path / "changed")
+    with (tmp_path / "changed" / "model.onnx").open("ab") as file:
+        file.write(b"\0")
+    done = gate(tmp_path / "changed")
+    assert done.returncode == 1
+    assert "not the file that model.json describes" in done.stdout
+
+
+def test_a_champion_of_another_schema_is_not_compared_and_the_report_says_so(
+    model: Path, gate: Gate, tmp_path: Path
+) -> None:
+    shutil.copytree(model, tmp_path / "other")
+    facts = json.loads((model / "model.json").read_text())
+    facts["schema"]["features"][0]["name"] = "something_else"
+    (tmp_path / "other" / "model.json").write_text(json.dumps(facts))
+    done = gate(model, champion=tmp_path / "other")
+    assert done.returncode == 0
+    assert "not compared with the champion: it was made for another schema" in done.stdout
+
+
+def test_without_a_model_the_gate_says_what_to_do(gate: Gate, tmp_path: Path) -> None:
+    done = gate(tmp_path / "nothing")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[1].strip() == "try: make train"
+    assert "Traceback" not in done.stderr
