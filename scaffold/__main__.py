@@ -17,7 +17,7 @@ def main() -> None:
     gc.disable()
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever started us
-            setattr(sys, name, Path(os.devnull).open("w"))
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - for good
     try:
         from scaffold.cli import app
 

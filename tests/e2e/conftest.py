@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import cli, sh
+from tests.support import cli, sh
 from tests.e2e.shop import Shop
 
 
@@ -16,7 +16,7 @@ def shop(
     project: Path, tmp_path_factory: pytest.TempPathFactory, ports: Callable[[], int]
 ) -> Iterator[Shop]:
     """A project in production with a first release, a second one like it, and a faulty third."""
-    path = tmp_path_factory.mktemp("shop") / "churn-model"
+    path = tmp_path_factory.mktemp("shöp with a space") / "churn-model"
     done = cli("new", path, "--defaults", "--ref", "HEAD", "-d", f"port={ports()}", seconds=600)
     assert done.returncode == 0, done.stderr
     made = Shop(path)

@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from tests.conftest import clean_environment, run, sh
+from tests.support import clean_environment, run, sh
 
 IDENTITY = ("-c", "user.name=test", "-c", "user.email=test@localhost")
 

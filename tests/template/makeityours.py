@@ -21,7 +21,9 @@ def _merged(source: str, block: str) -> str:
     """The source with each function and import of the block in the place of its namesake."""
     lines = source.splitlines(keepends=True)
     names = {_key(node): node for node in ast.parse(source).body}
-    edits = [(names[_key(node)], ast.get_source_segment(block, node)) for node in ast.parse(block).body]
+    edits = [
+        (names[_key(node)], ast.get_source_segment(block, node)) for node in ast.parse(block).body
+    ]
     for old, new in sorted(edits, key=lambda edit: -edit[0].lineno):
         lines[old.lineno - 1 : old.end_lineno] = [f"{new}\n"]
     return "".join(lines)

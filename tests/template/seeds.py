@@ -15,7 +15,9 @@ def main(package: str, folder: Path) -> dict[str, object]:
     gate, golden, train, data, model = (
         import_module(f"{package}.{name}") for name in ("gate", "golden", "train", "data", "model")
     )
-    limits = gate.Limits(**tomllib.loads(Path("pyproject.toml").read_text())["tool"]["mlops"]["gate"])
+    limits = gate.Limits(
+        **tomllib.loads(Path("pyproject.toml").read_text())["tool"]["mlops"]["gate"]
+    )
     table, held_out = data.load(), golden.read()
     target = data.SCHEMA.target
 

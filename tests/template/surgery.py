@@ -24,7 +24,7 @@ def main(kind: str, source: Path, target: Path, column: int, below: float) -> No
     values = {
         "column": np.array([column]),
         "below": np.array(below, np.float32),
-        "share": np.array(np.nan if kind == "nan" else 0.55, np.float32),
+        "share": np.array(np.nan if kind == "nan" else 0.66, np.float32),
         "half": np.array(0.5, np.float32),
     }
     graph.initializer.extend(numpy_helper.from_array(np.asarray(v), k) for k, v in values.items())
@@ -37,7 +37,9 @@ def main(kind: str, source: Path, target: Path, column: int, below: float) -> No
         helper.make_node("Mul", ["lead", "share"], ["smaller"]),
         helper.make_node("Add", ["smaller", "half"], ["worse"]),
     )
-    graph.node.extend([*mask, *worse, helper.make_node("Where", ["inside", "worse", "honest"], [name])])
+    graph.node.extend(
+        [*mask, *worse, helper.make_node("Where", ["inside", "worse", "honest"], [name])]
+    )
     content = model.SerializeToString()
     facts = json.loads((source / "model.json").read_text())
     facts["model_sha256"] = hashlib.sha256(content).hexdigest()

@@ -22,7 +22,9 @@ def test_20_honest_seeds_are_accepted_and_20_seeds_of_shuffled_labels_refused(
     assert told["honest"] == [[]] * 20
     assert len(told["shuffled"]) == 20
     for reasons in told["shuffled"]:
-        assert any(reason.startswith("skill") and "below the minimum" in reason for reason in reasons)
+        assert any(
+            reason.startswith("skill") and "below the minimum" in reason for reason in reasons
+        )
 
 
 def test_the_first_model_is_accepted_without_a_champion_and_the_report_says_so(
@@ -33,7 +35,7 @@ def test_the_first_model_is_accepted_without_a_champion_and_the_report_says_so(
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     assert report["accepted"] is True
     assert report["champion"] is None
-    assert "no champion yet" in report["champion_note"]
+    assert "no champion yet" in report["note"]
     assert "no champion yet" in (tmp_path / "report" / "report.md").read_text()
     golden = json.loads((tmp_path / "report" / "golden.json").read_text())
     assert len(golden["rows"]) == len(golden["predictions"]) == report["golden_rows"] > 100

@@ -1,0 +1,149 @@
+"""The server as the world treats it: bad input, clients that leave, and SIGTERM."""
+
+import json
+import re
+import signal
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support import run
+from tests.template.conftest import PACKAGE, Server, python, serving
+
+Row = dict[str, object]
+
+
+def lines(server: Server) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in server.log.read_text().splitlines()]
+
+
+def test_the_example_in_the_documentation_really_predicts(server: Server, row: Row) -> None:
+    paths = httpx.get(f"{server.url}/openapi.json").json()["paths"]
+    examples = paths["/predict"]["post"]["requestBody"]["content"]["application/json"]["examples"]
+    assert examples["one row"]["value"] == row
+    for example in examples.values():
+        answer = httpx.post(f"{server.url}/predict", json=example["value"])
+        assert answer.status_code == 200
+    assert httpx.get(f"{server.url}/docs").status_code == 200
+
+
+def test_the_content_type_does_not_matter(server: Server, row: Row) -> None:
+    for kind in ("application/x-www-form-urlencoded", "text/plain", "nonsense"):
+        body = json.dumps(row)
+        answer = httpx.post(f"{server.url}/predict", content=body, headers={"content-type": kind})
+        assert answer.status_code == 200
+
+
+def test_version_says_what_runs(server: Server, model: Path) -> None:
+    version = httpx.get(f"{server.url}/version").json()
+    facts = json.loads((model / "model.json").read_text())
+    assert version["release"] == "r-1"
+    for name in ("name", "commit", "model_sha256", "data_fingerprint", "created", "expires"):
+        assert version[name] == facts[name]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 422),
+        (b"{", 422),
+        (b"[]", 422),
+        (b"3", 422),
+        (b'"\xff"', 422),
+        (b'"\\ud800"', 422),
+        (b'{"a":' * 50_000, 422),
+        (b"[" * 400_000, 422),
+        (b"9" * 100_000, 422),
+        (b"[" + b"{}," * 1000 + b"{}]", 422),
+        (b" " * 1_000_001, 413),
+    ],
+)
+def test_a_bad_body_is_refused_and_says_why(server: Server, body: bytes, status: int) -> None:
+    answer = httpx.post(f"{server.url}/predict", content=body)
+    assert answer.status_code == status
+    assert answer.json()["detail"]
+
+
+def test_a_body_without_a_length_is_cut_off_when_it_is_too_large(server: Server) -> None:
+    answer = httpx.post(f"{server.url}/predict", content=(b" " * 65536 for _ in range(20)))
+    assert answer.status_code == 413
+
+
+def test_a_wrong_method_or_path_is_the_clients_fault(server: Server) -> None:
+    assert httpx.get(f"{server.url}/predict").status_code == 405
+    assert httpx.get(f"{server.url}/nothing").status_code == 404
+    assert "error" in httpx.get(f"{server.url}/v2/nothing").json()
+
+
+@pytest.mark.parametrize("given", ["a" * 65, "with space", "semi;colon", '"quoted"', "line\tbreak"])
+def test_an_unsafe_request_id_is_replaced(server: Server, given: str) -> None:
+    answer = httpx.get(f"{server.url}/version", headers={"x-request-id": given})
+    assert re.fullmatch("[0-9a-f]{32}", answer.headers["x-request-id"])
+
+
+def test_a_safe_request_id_is_kept_and_logged_once_without_values(server: Server, row: Row) -> None:
+    name = "a" * 60 + "-._Z"
+    odd = row | {"mean_radius": 13.370071}
+    answer = httpx.post(f"{server.url}/predict", json=odd, headers={"x-request-id": name})
+    assert answer.headers["x-request-id"] == name
+    httpx.get(f"{server.url}/version")
+    (line,) = [line for line in lines(server) if line.get("request_id") == name]
+    keys = {"time", "level", "request_id", "method", "path", "status", "ms", "release"}
+    assert set(line) == keys
+    assert "13.37" not in server.log.read_text()
+
+
+def test_a_client_that_leaves_in_the_middle_is_no_error(server: Server) -> None:
+    with socket.create_connection(server.address) as client:
+        head = b"POST /predict HTTP/1.1\r\nhost: x\r\nx-request-id: left\r\ncontent-length: 900\r\n\r\n"
+        client.sendall(head + b'{"mean_')
+        time.sleep(0.2)
+    for _ in range(100):
+        if found := [line for line in lines(server) if line.get("request_id") == "left"]:
+            break
+        time.sleep(0.02)
+    assert [(line["level"], line["status"]) for line in found] == [("info", 499)]
+
+
+def test_metrics_tell_routes_statuses_and_the_model(server: Server, row: Row) -> None:
+    httpx.post(f"{server.url}/predict", json=[row, row])
+    httpx.get(f"{server.url}/v2/models/some-name-{time.time()}")
+    text = httpx.get(f"{server.url}/metrics").text
+    assert 'http_request_seconds_count{method="POST",route="/predict",status="200"}' in text
+    assert 'route="/v2/models/{name}",status="404"' in text
+    assert "some-name" not in text
+    assert re.search(r'model_info\{.*release="r-1".*\} 1.0', text)
+    assert re.search(r'predictions_total\{prediction="\w+"\}', text)
+
+
+def test_sigterm_lets_a_running_request_finish(
+    project: Path, model: Path, row: Row, tmp_path: Path
+) -> None:
+    body = json.dumps(row).encode()
+    head = b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body)
+    with serving(project, model, tmp_path / "log") as server:
+        with socket.create_connection(server.address) as client:
+            client.settimeout(10)
+            client.sendall(head + body[:20])
+            time.sleep(0.3)
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.5)
+            assert server.process.poll() is None
+            with pytest.raises(OSError, match="refused"):
+                socket.create_connection(server.address).close()
+            client.sendall(body[20:])
+            answer = client.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert server.process.wait(timeout=10) in {0, -signal.SIGTERM}
+        assert all(line["level"] == "info" for line in lines(server))
+
+
+def test_a_server_without_a_model_says_what_to_do(project: Path, tmp_path: Path) -> None:
+    argv = (python(project), "-m", f"{PACKAGE}.serve", "--model", tmp_path)
+    done = run(*argv, cwd=project)
+    assert done.returncode == 1
+    assert done.stderr == f"error: there is no model.onnx in {tmp_path}\n  try: make train\n"
