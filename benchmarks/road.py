@@ -72,7 +72,7 @@ def render(raw: dict[str, Any]) -> Part:
     number = len(raw["commands"])
     rows.append(("**together**", f"**{whole:.1f}**"))
     text = [
-        "Typed in an empty folder, the second of two walks; the steps are the commands print.",
+        "Typed in an empty folder, the second of two walks, with the steps the commands print.",
         table(("", "seconds"), rows),
         f"Production answered `{raw['answer']}`.",
     ]
