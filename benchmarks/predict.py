@@ -141,9 +141,9 @@ def render(raw: dict[str, Any]) -> Part:
         )
     ]
     for peer in (MLSERVER, BENTOML):
-        for connections, by in (("16 connections", many), ("1 connection", one)):
+        for condition, by in (("16 connections", many), ("1 connection", one)):
             fast = _ratio(by, OURS, peer, "rate")
-            what = f"`/predict` requests/s beside {peer.split(',')[0]}, {connections}"
+            what = f"`/predict` requests/s beside {peer.split(',')[0]}, {condition}"
             verdicts.append(Verdict(what, "at least 4x", f"{fast:.2f}x", 4 / fast, fast >= 4))
     return Part("One-row `/predict`", text, verdicts)
 

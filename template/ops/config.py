@@ -9,7 +9,7 @@ import re
 import tempfile
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -17,6 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".state"
 FILE = Path(__file__).with_name("environments.toml")
 SOCKET_PATH = 100  # characters: Linux takes 107 in the path of a Unix socket, macOS 103
+
+Positive = Annotated[float, Field(gt=0)]
+Percent = Annotated[int, Field(gt=0, lt=100)]
 
 
 class OpsError(Exception):
@@ -32,11 +35,11 @@ class Verify(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    ready_seconds: Annotated[float, Field(gt=0)] = 20
+    ready_seconds: Positive = 20
     requests: Annotated[int, Field(ge=1)] = 200
-    latency_ms: Annotated[float, Field(gt=0)] = 250
-    latency_ratio: Annotated[float, Field(ge=1)] = 3
-    slack_ms: Annotated[float, Field(ge=0)] = 20
+    latency_ms: Positive = 250
+    latency_ratio: Positive = 3
+    slack_ms: Positive = 20
     agreement: Annotated[float, Field(ge=0, le=1)] = 0.8
 
 
@@ -45,12 +48,12 @@ class Environment(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")
-    port: int = Field(ge=1, le=65535)
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+    port: Annotated[int, Field(ge=1, le=65535)]
     host: str = "127.0.0.1"
     replicas: Annotated[int, Field(ge=1, le=64)] = 2
     after: str | None = None
-    canary: list[Annotated[int, Field(gt=0, lt=100)]] = []
+    canary: list[Percent] = []
     verify: Verify = Verify()
 
     @property
@@ -81,9 +84,8 @@ class Environment(BaseModel):
     @property
     def port_line(self) -> int:
         """The line of environments.toml that sets the port."""
-        lines = FILE.read_text("utf-8").splitlines()
-        here = next(i for i, text in enumerate(lines) if text.startswith(f"[{self.name}]"))
-        return 1 + next(i for i, text in enumerate(lines) if i > here and text.startswith("port"))
+        before = re.split(rf"(?m)^\[{self.name}\](?:.|\n)*?^(?=port\b)", FILE.read_text("utf-8"))
+        return FILE.read_text("utf-8").count("\n") - before[-1].count("\n") + 1
 
 
 def project_name() -> str:
@@ -98,18 +100,26 @@ def package_name() -> str:
 
 def environments() -> dict[str, Environment]:
     """Every environment by name, in the order a release travels."""
+    found: dict[str, Environment] = {}
     try:
         tables = tomllib.loads(FILE.read_text("utf-8"))
         verify = Verify(**tables.pop("verify", {}))
-        found = [Environment(name=name, verify=verify, **table) for name, table in tables.items()]
+        for name, table in tables.items():
+            one = Environment(name=name, verify=verify, **table)
+            if one.after is not None and one.after not in found:
+                raise ValueError(f"[{name}] after: {one.after!r} does not stand before it")
+            if one.port in [other.port for other in found.values()]:
+                raise ValueError(f"[{name}] port: another environment has {one.port} too")
+            if one.canary != sorted(set(one.canary)):
+                raise ValueError(f"[{name}] canary: the percentages must rise")
+            found[name] = one
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise _wrong(f"{error.title.lower()} {where}: {first['msg']}") from None
+        cause = f"{error.title.lower()} {'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise OpsError(f"ops/environments.toml: {cause}", "mend that line") from None
     except (OSError, ValueError, TypeError) as error:
-        raise _wrong(str(error)) from None
-    _check_together(found)
-    return {environment.name: environment for environment in found}
+        raise OpsError(f"ops/environments.toml: {error}", "mend that line") from None
+    return found
 
 
 def find(name: str) -> Environment:
@@ -118,24 +128,3 @@ def find(name: str) -> Environment:
     if name not in known:
         raise OpsError(f"there is no environment {name!r}", f"make ... ENV={'|'.join(known)}")
     return known[name]
-
-
-def _check_together(found: list[Environment]) -> None:
-    ports: dict[int, str] = {}
-    names: list[Any] = [None]
-    for environment in found:
-        name, steps = environment.name, environment.canary
-        if environment.after not in names:
-            raise _wrong(f"[{name}] after: {environment.after!r} does not stand before it")
-        if environment.port in ports:
-            raise _wrong(f"[{name}] port: [{ports[environment.port]}] has it too")
-        if steps != sorted(set(steps)):
-            raise _wrong(f"[{name}] canary: the percentages must rise")
-        ports[environment.port] = name
-        names.append(name)
-    if not found:
-        raise _wrong("it names no environment")
-
-
-def _wrong(rule: str) -> OpsError:
-    return OpsError(f"ops/environments.toml: {rule}", "mend it and run the command again")

@@ -8,7 +8,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 GREEN, RED, DIM, PLAIN = "\033[32m", "\033[31m", "\033[2m", "\033[0m"
 
@@ -33,12 +32,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         say(_colour(DIM, text, sys.stdout) if number == 0 else text)
 
 
-@dataclass
 class Steps:
     """The steps of a verb: each printed when it ends, all kept for a table."""
 
-    title: str
-    done: list[tuple[str, str, float, str]] = field(default_factory=list)
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.done: list[tuple[str, str, str, str]] = []
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[Callable[[str], None]]:
@@ -59,12 +58,11 @@ class Steps:
     def table(self) -> None:
         """Print all steps as a table."""
         say()
-        rows = [(name, verdict, f"{s:.1f}", text) for name, verdict, s, text in self.done]
-        table(("STEP", "VERDICT", "SECONDS", ""), rows)
+        table(("STEP", "VERDICT", "SECONDS", ""), self.done)
 
     def _end(self, name: str, verdict: str, started: float, text: str) -> None:
         seconds = time.monotonic() - started
-        self.done.append((name, verdict, seconds, text))
+        self.done.append((name, verdict, f"{seconds:.1f}", text))
         word = _colour(GREEN if verdict == "ok" else RED, f"{verdict:<7}", sys.stdout)
         say(f"  {self.title:<11}{name:<12}{word}{seconds:>6.2f} s  {text}")
 

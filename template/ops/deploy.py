@@ -16,27 +16,27 @@ from .release import Release, crown, install, load, prove, prune, record
 from .state import State
 
 
-def deploy(environment: Environment, release: Release, why: str, steps: Steps) -> None:
+def deploy(environment: Environment, release: Release, why: str) -> None:
     """Bring a release into an environment, step by step, or leave everything as it was."""
-    what = f"deploy {release.name}: {why}"
-    with state.lock(environment, what), state.audited(environment, "deploy", release.name, why):
+    steps = Steps(environment.name)
+    with state.changing(environment, "deploy", release.name, why):
         with steps.step("proof") as say:
             say(prove(release, environment))
         with steps.step("install") as say:
             say(install(release))
-        before, found = recover(environment)
-        if found:
-            steps.note(found)
+        before = recover(environment, steps)
         if before.serving == release.name:
             change(environment, before)
-            record(release, environment, "passed")
             steps.note(f"{release.name} serves {environment.name} already")
-            return
-        try:
-            _bring_in(environment, release, before, steps)
-        except BaseException as error:
-            _take_out(environment, release, before, error, steps)
-            raise
+        else:
+            try:
+                _bring_in(environment, release, before, steps)
+            except BaseException as error:
+                with steps.step("undo") as say:
+                    change(environment, before)
+                    say(f"{before.serving or 'nothing'} serves, as before")
+                record(release, environment, f"failed: {getattr(error, 'cause', 'interrupted')}")
+                raise
         record(release, environment, "passed")
         if environment.name == list(environments())[-1] and crown(release):
             steps.note("the best model accepted so far: the next one is measured against it")
@@ -64,47 +64,40 @@ def _bring_in(environment: Environment, release: Release, before: State, steps: 
         say(f"{environment.url} answers from {release.name}")
 
 
-def _take_out(
-    environment: Environment, release: Release, before: State, error: BaseException, steps: Steps
-) -> None:
-    """Undo what a failed deploy did; the old release never stopped serving."""
-    with steps.step("undo") as say:
-        change(environment, before)
-        say(f"{before.serving or 'nothing'} serves, as before")
-    if isinstance(error, OpsError):
-        record(release, environment, f"failed: {error.cause}")
-
-
-def rollback(environment: Environment, why: str, steps: Steps) -> None:
+def rollback(environment: Environment, why: str) -> None:
     """Give the traffic back to the release before the one that serves."""
-    name = environment.name
-    with state.lock(environment, f"rollback: {why}"):
-        now = state.read(environment)
-        if now.serving is None:
-            raise OpsError(f"nothing is deployed to {name}", "make ship")
-        # A canary that was cut off is what has to go, not the release that serves beside it.
-        back = State(history=now.history if now.weight else now.history[:-1])
-        if back.serving is None:
-            cause = f"{now.serving} is the only release of {name}; it goes on serving"
-            raise OpsError(cause, "mend the fault and make ship, or make down to stop")
-        audited = state.audited(environment, "rollback", back.serving, why)
-        with audited, steps.step("rollback") as say:
+    name, now = environment.name, state.read(environment)
+    # A canary that was cut off is what has to go, not the release that serves beside it.
+    back = State(history=now.history if now.weight else now.history[:-1])
+    if now.serving is None:
+        raise OpsError(f"nothing is deployed to {name}", "make ship")
+    if back.serving is None:
+        cause = f"{now.serving} is the only release of {name}; it goes on serving"
+        raise OpsError(cause, "mend the fault and make ship, or make down to stop")
+    with (
+        state.changing(environment, "rollback", back.serving, why),
+        Steps(name).step("rollback") as say,
+    ):
+        try:
             change(environment, back)
             _confirm(environment, back.serving)
-            gone = now.candidate if now.weight else now.serving
-            say(f"{environment.url} answers from {back.serving}, no more {gone}")
+        except OpsError:
+            if _answered_by(environment) != back.serving:
+                state.write(environment, now)  # it did not happen, so a second try is the first
+            raise
+        gone = now.candidate if now.weight else now.serving
+        say(f"{environment.url} answers from {back.serving}, no more {gone}")
 
 
-def up(environment: Environment, steps: Steps) -> None:
+def up(environment: Environment) -> None:
     """Start again what should run, after a reboot or an accident."""
-    with state.lock(environment, "up"):
-        wanted, found = recover(environment)
-        if wanted.serving is None:
-            steps.note("nothing was deployed yet; make ship")
-            return
-        with state.audited(environment, "up", wanted.serving, found), steps.step("up") as say:
-            change(environment, wanted)
-            say(f"{environment.url} answers from {wanted.serving} {found}".strip())
+    steps, serving = Steps(environment.name), state.read(environment).serving
+    if serving is None:
+        steps.note("nothing was deployed yet; make ship")
+        return
+    with state.changing(environment, "up", serving, ""), steps.step("up") as say:
+        change(environment, recover(environment, steps))
+        say(f"{environment.url} answers from {serving}")
 
 
 def _confirm(environment: Environment, release: str) -> None:

@@ -8,6 +8,7 @@ import time
 
 from . import client, envoy, state, supervisor
 from .config import Environment, OpsError
+from .console import Steps
 from .release import install, load
 from .state import State
 
@@ -42,14 +43,15 @@ def change(environment: Environment, wanted: State) -> None:
     converge(environment, wanted)
 
 
-def recover(environment: Environment) -> tuple[State, str]:
-    """The state without the traces of a deploy that was cut off, and what was found."""
+def recover(environment: Environment, steps: Steps) -> State:
+    """The state without a deploy that was cut off, which is taken out."""
     found = state.read(environment)
     if found.candidate is None:
-        return found, ""
+        return found
     clean = State(history=found.history)
     change(environment, clean)
-    return clean, f"(a deploy of {found.candidate} was cut off; it was taken out)"
+    steps.note(f"a deploy of {found.candidate} was cut off; it was taken out")
+    return clean
 
 
 def wait_ready(environment: Environment, release: str, everyone: bool = True) -> int:

@@ -47,14 +47,12 @@ class Release:
 
 def load(name: str) -> Release:
     """A release by name, or by a beginning that only one release has."""
-    names = [path.parent.name for path in RELEASES.glob("*/release.json")]
-    matches = [known for known in names if known == name] or [
-        known for known in names if known.startswith(name)
-    ]
-    if len(matches) != 1:
-        what = "several releases begin with" if matches else "there is no release"
+    found = [p.parent for p in RELEASES.glob("*/release.json") if p.parent.name.startswith(name)]
+    exact = [folder for folder in found if folder.name == name]
+    if len(exact or found) != 1:
+        what = "several releases begin with" if found else "there is no release"
         raise OpsError(f"{what} {name!r}", "ls .state/releases; make build makes a new one")
-    folder = RELEASES / matches[0]
+    [folder] = exact or found
     try:
         facts = json.loads((folder / "release.json").read_text("utf-8"))
         wheel = folder / facts["wheel"]
@@ -131,6 +129,12 @@ def crown(release: Release) -> bool:
             (beside / name).write_bytes(archive.read(f"{package_name()}/artifacts/{name}"))
     beside.rename(CHAMPION)
     return True
+
+
+def verdict() -> str:
+    """What the gate said last, in a few words."""
+    report = json.loads((GATE / "report.json").read_text("utf-8"))
+    return f"skill {report['skill']:.3f} on the golden dataset"
 
 
 def prune(remembered: set[str]) -> None:

@@ -115,38 +115,32 @@ def now() -> str:
 
 
 @contextlib.contextmanager
-def lock(environment: Environment, why: str) -> Iterator[None]:
-    """Hold the environment for one change; a second one at the same time is refused.
+def changing(environment: Environment, action: str, what: str, why: str) -> Iterator[None]:
+    """Hold the environment for one change and write it into the audit log, however it ends.
 
-    The lock is the kernel's (flock), so it goes with the process that holds it, however it ends.
+    A second change at the same time is refused. The lock is the kernel's (flock), so it goes with
+    the process that holds it.
     """
+    started, result = time.monotonic(), "done"
     environment.folder.mkdir(parents=True, exist_ok=True)
     with (environment.folder / "lock").open("a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            holder = file.read().strip() or "another command"
-            cause = f"{environment.name} is being changed by {holder}"
+            cause = f"{environment.name} is being changed by {file.read().strip() or 'another'}"
             raise OpsError(cause, "wait until that has ended, then again") from None
         file.truncate(0)
-        file.write(f"{actor()} since {now()} (pid {os.getpid()}): {why}\n")
+        file.write(f"{actor()} since {now()} (pid {os.getpid()}): {action} {what} {why}\n")
         file.flush()
-        yield
-        file.truncate(0)
-
-
-@contextlib.contextmanager
-def audited(environment: Environment, action: str, release: str | None, why: str) -> Iterator[None]:
-    """Append one line to the audit log when the action ends, however it ends."""
-    started, result = time.monotonic(), "done"
-    try:
-        yield
-    except BaseException as error:
-        result = error.cause if isinstance(error, OpsError) else type(error).__name__
-        raise
-    finally:
-        line = {"at": now(), "who": actor(), "action": action, "release": release, "why": why}
-        line |= {"result": result, "seconds": f"{time.monotonic() - started:.3f}"}
-        with (environment.folder / "audit.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        try:
+            yield
+        except BaseException as error:
+            result = error.cause if isinstance(error, OpsError) else type(error).__name__
+            raise
+        finally:
+            line = {"at": now(), "who": actor(), "action": action, "release": what, "why": why}
+            line |= {"result": result, "seconds": f"{time.monotonic() - started:.3f}"}
+            with (environment.folder / "audit.jsonl").open("a", encoding="utf-8") as log:
+                log.write(json.dumps(line, ensure_ascii=False) + "\n")
+            file.truncate(0)

@@ -6,7 +6,6 @@ shuffled labels the reasons without any champion, and every score.
 
 import json
 import sys
-import tomllib
 from importlib import import_module
 from pathlib import Path
 
@@ -15,9 +14,7 @@ def main(package: str, folder: Path) -> dict[str, object]:
     gate, golden, train, data, model = (
         import_module(f"{package}.{name}") for name in ("gate", "golden", "train", "data", "model")
     )
-    limits = gate.Limits(
-        **tomllib.loads(Path("pyproject.toml").read_text())["tool"]["mlops"]["gate"]
-    )
+    limits = gate.limits_of(Path("pyproject.toml"))
     table, held_out = data.load(), golden.read()
     target = data.SCHEMA.target
 

@@ -99,6 +99,20 @@ def test_a_champion_of_another_schema_is_not_compared_and_the_report_says_so(
     assert "not compared with the champion: it was made for another schema" in done.stdout
 
 
+def test_a_model_is_not_judged_on_rows_that_it_may_have_been_trained_on(
+    model: Path, gate: Gate, tmp_path: Path
+) -> None:
+    shutil.copytree(model, tmp_path / "other")
+    facts = json.loads((model / "model.json").read_text())
+    (tmp_path / "other" / "model.json").write_text(json.dumps(facts | {"golden_fingerprint": "x"}))
+    candidate = gate(tmp_path / "other")
+    assert candidate.returncode == 1
+    assert "golden.csv changed since the training" in candidate.stdout
+    champion = gate(model, champion=tmp_path / "other")
+    assert champion.returncode == 0
+    assert "it may have been trained on these golden rows" in champion.stdout
+
+
 def test_without_a_model_the_gate_says_what_to_do(gate: Gate, tmp_path: Path) -> None:
     done = gate(tmp_path / "nothing")
     assert done.returncode == 2

@@ -1,15 +1,16 @@
 """The gate: may this model be released? It is judged on the golden dataset, never trained on.
 
-A model must beat a trivial answer, the limits in pyproject.toml ([tool.mlops.gate]), and the best
-model accepted so far within a margin, overall and on every slice that is large enough. The verdict
-is written for machines (report.json), for people (report.md), and for the deploy, which compares
-what a server answers with what the model said here (golden.json). Touch this file to add a rule.
+A model must beat a trivial answer, the limits in pyproject.toml, and the best model accepted so
+far within a margin, overall and on every slice that is large enough. The verdict is written for
+machines (report.json), for people (report.md), and for the deploy, which compares what a server
+answers with what the model said here (golden.json). Touch this file to add a rule.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import tomllib
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -19,7 +20,6 @@ import pandas as pd
 from . import golden
 from .data import SCHEMA, SLICES
 from .model import ARTIFACTS, Model, ModelError, load
-from .provenance import pyproject
 from .score import Score, Slice, score
 
 ACCEPTED, REFUSED, USAGE = 0, 1, 2
@@ -36,30 +36,48 @@ class Limits:
     min_slice_rows: int  # smaller slices are reported, not judged
 
 
+def limits_of(pyproject: Path) -> Limits:
+    return Limits(**tomllib.loads(pyproject.read_text("utf-8"))["tool"]["mlops"]["gate"])
+
+
 @dataclass(frozen=True)
 class Report:
-    """The verdict, and what led to it."""
+    """The verdict and what led to it, as report.json has it."""
 
     limits: Limits
     golden_rows: int
     golden_fingerprint: str
-    model_sha256: str | None = None
-    score: Score | None = None
-    champion: Score | None = None
-    note: str = "not compared with a champion"
+    accepted: bool = False
     reasons: tuple[str, ...] = ()
-
-    def judged(self) -> list[Slice]:
-        """The slices that have rows enough to be judged."""
-        least = max(1, self.limits.min_slice_rows)
-        return [part for part in self.score.slices if part.rows >= least] if self.score else []
+    note: str = "not compared with a champion"
+    model_sha256: str | None = None
+    skill: float | None = None
+    slices: tuple[Slice, ...] = ()
+    worst_slice: Slice | None = None
+    metric: str = ""
+    value: float | None = None
+    champion: Score | None = None
 
     def lines(self) -> list[str]:
         """The verdict for a terminal: the result, then each reason on a line of its own."""
-        head = f"{'refused' if self.reasons else 'accepted'} on {self.golden_rows} golden rows"
-        if self.score:
-            head += f": skill {self.score.skill:.3f}, {self.score.metric} {self.score.value:.4g}"
+        head = f"{'accepted' if self.accepted else 'refused'} on {self.golden_rows} golden rows"
+        if self.skill is not None:
+            head += f": skill {self.skill:.3f}, {self.metric} {self.value:.4g}"
         return [head, self.note, *self.reasons]
+
+    def markdown(self) -> str:
+        """The verdict as a page, for a pull request."""
+        title, *rest = self.lines()
+        lines = [f"## Gate: {title}", "", *(f"- {line}" for line in rest), ""]
+        if self.skill is not None:
+            rows = [Slice("all", self.golden_rows, self.skill), *self.slices]
+            best = _skills(self.champion)
+            lines += ["| rows | number | skill | champion |", "|---|--:|--:|--:|"]
+            for row in rows:
+                before = f"{best[row.name]:.3f}" if row.name in best else ""
+                lines.append(f"| {row.name} | {row.rows} | {row.skill:.3f} | {before} |")
+            lines += ["", "Skill: 1 is perfect, 0 no better than the best constant answer.", ""]
+        return "\n".join([*lines, f"Model `{self.model_sha256}`", ""])
 
 
 def measure(model: Model, rows: pd.DataFrame) -> Score:
@@ -76,39 +94,32 @@ def objections(model: Model, rows: pd.DataFrame) -> Iterator[str]:
         return
     if model.facts.golden_fingerprint != golden.fingerprint(rows):
         yield "data/golden.csv changed since the training, which may have seen its rows: make train"
-    tried = {
-        "golden rows": golden.encode(rows)[0],
-        "rows in the accepted ranges": SCHEMA.sample(500),
-    }
+    tried = {"golden rows": golden.encode(rows)[0], "rows in accepted ranges": SCHEMA.sample(500)}
     for name, matrix in tried.items():
         wrong = (~np.isfinite(model.vectors(matrix))).any(axis=1).sum()
         if wrong:
             yield f"the answer is not a finite number for {wrong} of {len(matrix)} {name}"
 
 
-def judge(report: Report, scored: Score) -> Iterator[str]:
+def judge(scored: Score, champion: Score | None, limits: Limits) -> Iterator[str]:
     """Why a scored model is refused; nothing when it is accepted."""
-    limits, best = report.limits, report.champion
-    before = {part.name: part.skill for part in best.slices} if best else {}
-    yield from _compare(
-        "", scored.skill, limits.min_skill, best.skill if best else None, limits.margin
-    )
-    for part in report.judged():
-        place = f" on the slice '{part.name}' ({part.rows} rows)"
-        yield from _compare(
-            place, part.skill, limits.min_slice_skill, before.get(part.name), limits.slice_margin
-        )
+    rules = {"all": (limits.min_skill, limits.margin)}
+    for part in scored.slices:
+        if part.rows >= limits.min_slice_rows:
+            rules[part.name] = (limits.min_slice_skill, limits.slice_margin)
+    skills, best = _skills(scored), _skills(champion)
+    for name, (minimum, margin) in rules.items():
+        told = f"skill {skills[name]:.3f}" + (f" on the slice '{name}'" if name != "all" else "")
+        # Written so that a skill that is no number is refused too.
+        if not skills[name] >= minimum:
+            yield f"{told} is below the minimum of {minimum:g}"
+        if name in best and not skills[name] >= best[name] - margin:
+            yield f"{told} is worse than the champion's {best[name]:.3f} by more than {margin:g}"
 
 
-def _compare(
-    place: str, skill: float, minimum: float, best: float | None, margin: float
-) -> Iterator[str]:
-    # Written so that a skill that is no number is refused too.
-    if not skill >= minimum:
-        yield f"skill {skill:.3f}{place} is below the minimum of {minimum:g}"
-    if best is not None and not skill >= best - margin:
-        lost = f"worse than the champion's {best:.3f} by more than {margin:g}"
-        yield f"skill {skill:.3f}{place} is {lost}"
+def _skills(scored: Score | None) -> dict[str, float]:
+    parts = {part.name: part.skill for part in scored.slices} if scored else {}
+    return {**parts, "all": scored.skill} if scored else {}
 
 
 def champion_score(folder: Path, rows: pd.DataFrame) -> tuple[Score | None, str]:
@@ -119,7 +130,7 @@ def champion_score(folder: Path, rows: pd.DataFrame) -> tuple[Score | None, str]
         champion = load(folder)
     except ModelError as error:
         return None, f"not compared with the champion: {error}"
-    if not champion.schema.fits(SCHEMA):
+    if champion.schema.shape != SCHEMA.shape:
         return None, "not compared with the champion: it was made for another schema"
     if champion.facts.golden_fingerprint != golden.fingerprint(rows):
         return None, "not compared with the champion: it may have been trained on these golden rows"
@@ -142,52 +153,14 @@ def hold(candidate: Path, champion: Path, limits: Limits) -> tuple[Report, list[
     report = replace(report, model_sha256=model.facts.model_sha256)
     if reasons := tuple(objections(model, rows)):
         return replace(report, reasons=reasons), []
-    best, note = champion_score(champion, rows)
     scored = measure(model, rows)
-    report = replace(report, score=scored, champion=best, note=note)
-    answers = model.answers(golden.encode(rows)[0])
-    return replace(report, reasons=tuple(judge(report, scored))), answers
-
-
-def to_json(report: Report) -> dict[str, object]:
-    """The report as the pipeline reads it."""
-    content = asdict(report)
-    scored = content.pop("score") or {"skill": None, "slices": []}
-    worst = min(report.judged(), key=lambda part: part.skill, default=None)
-    content["worst_slice"] = asdict(worst) if worst else None
-    return {"accepted": not report.reasons, **content, **scored}
-
-
-def markdown(report: Report) -> str:
-    """The report as a page, for a pull request."""
-    title, *rest = report.lines()
-    lines = [f"## Gate: {title}", "", *(f"- {line}" for line in rest), ""]
-    if report.score:
-        best = dict[str, float]()
-        if report.champion:
-            best = {part.name: part.skill for part in report.champion.slices}
-            best["all"] = report.champion.skill
-        lines += ["| rows | number | skill | champion |", "|---|--:|--:|--:|"]
-        parts = [(part.name, part.rows, part.skill) for part in report.score.slices]
-        for name, rows, skill in [("all", report.golden_rows, report.score.skill), *parts]:
-            before = f"{best[name]:.3f}" if name in best else ""
-            lines.append(f"| {name} | {rows} | {skill:.3f} | {before} |")
-        lines += ["", "Skill: 1 is perfect, 0 is no better than the best constant answer.", ""]
-    return "\n".join([*lines, f"Model `{report.model_sha256}`", ""])
-
-
-def write(
-    folder: Path,
-    report: Report,
-    rows: Sequence[Mapping[str, object]],
-    answers: Sequence[Mapping[str, object]],
-) -> None:
-    """Write report.json, report.md and golden.json: rows, and what a server must answer them."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.md").write_text(markdown(report), "utf-8")
-    told = {"report": to_json(report), "golden": {"rows": rows, "predictions": answers}}
-    for name, content in told.items():
-        (folder / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+    best, note = champion_score(champion, rows)
+    reasons = tuple(judge(scored, best, limits))
+    large = [part for part in scored.slices if part.rows >= limits.min_slice_rows]
+    worst = min(large, key=lambda part: part.skill, default=None)
+    report = replace(report, **vars(scored), champion=best, note=note, worst_slice=worst)
+    report = replace(report, reasons=reasons, accepted=not reasons)
+    return report, model.answers(golden.encode(rows)[0])
 
 
 def main() -> int:
@@ -197,15 +170,19 @@ def main() -> int:
     parser.add_argument("--report", type=Path, default=Path(".state/gate"), help="where to write")
     options = parser.parse_args()
     try:
-        limits = Limits(**pyproject()["tool"]["mlops"]["gate"])
+        limits = limits_of(Path("pyproject.toml"))
         report, answers = hold(options.model, options.champion, limits)
     except (FileNotFoundError, ModelError, ValueError, KeyError, TypeError) as error:
         remedy = getattr(error, "remedy", "make golden train")
         print(f"error: {error}\n  try: {remedy}", file=sys.stderr)
         return USAGE
-    write(options.report, report, golden.features(golden.read()), answers)
+    options.report.mkdir(parents=True, exist_ok=True)
+    (options.report / "report.md").write_text(report.markdown(), "utf-8")
+    rows = {"rows": golden.features(golden.read()), "predictions": answers}
+    for name, content in {"report": asdict(report), "golden": rows}.items():
+        (options.report / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
     print("\n".join(report.lines()))
-    return REFUSED if report.reasons else ACCEPTED
+    return ACCEPTED if report.accepted else REFUSED
 
 
 if __name__ == "__main__":

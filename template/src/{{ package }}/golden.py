@@ -62,7 +62,7 @@ def read(path: Path = GOLDEN) -> pd.DataFrame:
     for feature in SCHEMA.features:
         if not feature.categories:  # by Python, as not every CSV reader gives the nearest float
             kind = int if feature.whole else float
-            table[feature.name] = [kind(text) for text in table[feature.name]]
+            table[feature.name] = [kind(float(text)) for text in table[feature.name]]
     return table if SCHEMA.classes else table.astype({SCHEMA.target: float})
 
 

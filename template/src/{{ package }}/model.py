@@ -45,7 +45,6 @@ class Facts:
     training_rows: int
     validation: Mapping[str, float]  # scores on rows that it was not fitted on
     example: Mapping[str, object]  # a real row, for the API documentation
-    libraries: Mapping[str, str]
     schema: Mapping[str, Any]
 
 
@@ -64,13 +63,9 @@ class Model:
         except Exception as error:  # onnxruntime has a type of its own for every fault
             raise ModelError(f"onnxruntime cannot load the model: {error}") from None
         self.outputs = [output.name for output in self._session.get_outputs()]
-        self._check_contract()
-
-    def _check_contract(self) -> None:
-        (entry, *more) = self._session.get_inputs()
         width = len(self.schema.features)
-        fits = entry.name == INPUT and entry.type == "tensor(float)" and entry.shape[-1] == width
-        if more or not fits or len(self.outputs) > 2:
+        inputs = [(i.name, i.type, i.shape[-1]) for i in self._session.get_inputs()]
+        if inputs != [(INPUT, "tensor(float)", width)] or len(self.outputs) > 2:
             raise ModelError(
                 f"the model must take one float32 tensor '{INPUT}' [rows, {width}] and give "
                 "a prediction and, for classes, optionally probabilities",

@@ -9,33 +9,26 @@ from .wire import MAX_ROWS
 
 def predict_docs(model: Model) -> dict[str, Any]:
     """The OpenAPI operation object."""
+    schema, example = model.schema, dict(model.facts.example)
     row = {
         "type": "object",
-        "properties": {feature.name: _field(feature) for feature in model.schema.features},
-        "required": model.schema.names,
+        "properties": {feature.name: _field(feature) for feature in schema.features},
+        "required": schema.names,
         "additionalProperties": False,
     }
     rows = {"type": "array", "items": row, "minItems": 1, "maxItems": MAX_ROWS}
-    example = dict(model.facts.example)
     body = {
         "schema": {"anyOf": [row, rows]},
         "examples": {"one row": {"value": example}, "several rows": {"value": [example, example]}},
     }
-    answer: dict[str, Any] = {"type": "object", "required": ["prediction"]}
-    answer["properties"] = {"prediction": _target(model.schema.classes)}
-    answers = {"anyOf": [answer, {"type": "array", "items": answer}]}
-    responses = {
-        "200": {
-            "description": "An answer a row, in order",
-            "content": {"application/json": {"schema": answers}},
-        },
-        "413": {"description": "The body is too large"},
-        "422": {"description": "What is wrong, by row and field"},
-    }
     return {
-        "summary": f"Predict {model.schema.target} for one row or a list of rows",
+        "summary": f"Predict {schema.target} for one row, or for a list of rows in order",
         "requestBody": {"required": True, "content": {"application/json": body}},
-        "responses": responses,
+        "responses": {
+            "200": {"description": "`prediction`, and `probabilities` where there are classes"},
+            "413": {"description": "The body is too large"},
+            "422": {"description": "What is wrong, by row and field"},
+        },
     }
 
 
@@ -46,7 +39,3 @@ def _field(feature: Feature) -> dict[str, Any]:
         kind = {"type": "integer" if feature.whole else "number"}
         kind |= {"minimum": feature.minimum, "maximum": feature.maximum}
     return {**kind, "description": feature.description}
-
-
-def _target(classes: tuple[str, ...]) -> dict[str, Any]:
-    return {"type": "string", "enum": list(classes)} if classes else {"type": "number"}

@@ -6,6 +6,7 @@ uses `/predict`. Tensors come in as JSON or as raw bytes behind the JSON (Triton
 extension) and go out as JSON. Touch this file when the protocol moves on.
 """
 
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -64,14 +65,11 @@ def router(model: Model) -> APIRouter:
         if asked["name"] != name or asked.get("version", version) != version:
             raise HTTPException(404, f"this server has the model {name}, version {version}")
 
-    async def server_metadata() -> Response:
-        return reply(server)
+    def constant(content: object) -> Callable[[], Awaitable[Response]]:
+        async def answer() -> Response:
+            return reply(content)
 
-    async def live() -> Response:
-        return reply({"live": True})
-
-    async def ready() -> Response:
-        return reply({"ready": True})
+        return answer
 
     async def model_metadata(request: Request) -> Response:
         known(request)
@@ -96,9 +94,9 @@ def router(model: Model) -> APIRouter:
             raise HTTPException(400, str(error)) from None
         return reply({"model_name": name, "model_version": version, **answer})
 
-    routes.add_api_route("", server_metadata)
-    routes.add_api_route("/health/live", live)
-    routes.add_api_route("/health/ready", ready)
+    routes.add_api_route("", constant(server))
+    routes.add_api_route("/health/live", constant({"live": True}))
+    routes.add_api_route("/health/ready", constant({"ready": True}))
     for path in ("/models/{name}", "/models/{name}/versions/{version}"):
         routes.add_api_route(path, model_metadata)
         routes.add_api_route(f"{path}/ready", model_ready)
@@ -106,18 +104,19 @@ def router(model: Model) -> APIRouter:
     return routes
 
 
-def _metadata(model: Model, version: str) -> dict[str, object]:
-    def tensor(name: str, values: NDArray[Any]) -> dict[str, object]:
-        return {"name": name, "datatype": NAMES[values.dtype], "shape": [-1, *values.shape[1:]]}
+def _tensor(name: str, values: NDArray[Any], shape: Sequence[int]) -> dict[str, object]:
+    return {"name": name, "datatype": NAMES[values.dtype], "shape": list(shape)}
 
+
+def _metadata(model: Model, version: str) -> dict[str, object]:
     sample = model.schema.sample(0)
     said = zip(model.outputs, model.run(sample), strict=True)
     return {
         "name": model.facts.name,
         "versions": [version],
         "platform": "onnxruntime_onnx",
-        "inputs": [tensor(INPUT, sample)],
-        "outputs": [tensor(name, values) for name, values in said],
+        "inputs": [_tensor(INPUT, sample, (-1, *sample.shape[1:]))],
+        "outputs": [_tensor(name, values, (-1, *values.shape[1:])) for name, values in said],
     }
 
 
@@ -134,12 +133,7 @@ def _infer(model: Model, header: str | None, body: bytes) -> dict[str, object]:
     model.schema.check(matrix)
     said = dict(zip(model.outputs, model.run(matrix), strict=True))
     outputs = [
-        {
-            "name": name,
-            "datatype": NAMES[said[name].dtype],
-            "shape": list(said[name].shape),
-            "data": said[name].reshape(-1).tolist(),
-        }
+        _tensor(name, said[name], said[name].shape) | {"data": said[name].reshape(-1).tolist()}
         for name in wanted
     ]
     return {**({"id": asked.id} if asked.id else {}), "outputs": outputs}

@@ -97,10 +97,10 @@ class Schema:
         low, high = np.array(ends, dtype=np.float32).T
         return low, high, np.array([f.whole or bool(f.categories) for f in self.features])
 
-    def fits(self, other: "Schema") -> bool:
-        """Whether both encode a row alike, whatever ranges they accept."""
-        pairs = [[(f.name, f.categories) for f in schema.features] for schema in (self, other)]
-        return pairs[0] == pairs[1] and (self.target, self.classes) == (other.target, other.classes)
+    @property
+    def shape(self) -> object:
+        """What two schemas share that encode a row alike, whatever ranges they accept."""
+        return [(f.name, f.categories) for f in self.features], self.target, self.classes
 
     def encode(self, rows: Sequence[object]) -> Matrix:
         """Rows of named values -> float32 [rows, features]. Raises InvalidRowsError."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import pydantic_core
 import uvicorn
 from fastapi import FastAPI
-from prometheus_client import CONTENT_TYPE_LATEST
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -26,7 +26,7 @@ from . import protocol
 from .model import ARTIFACTS, Model, ModelError, load
 from .openapi import predict_docs
 from .schema import InvalidRowsError
-from .telemetry import JsonLines, Metrics, Telemetry
+from .telemetry import MODEL, PREDICTIONS, JsonLines, Telemetry
 from .wire import MAX_ROWS, TooLargeError, read_body, reply
 
 KEEP_ALIVE = 75  # seconds; longer than any proxy in front keeps an idle connection
@@ -37,7 +37,7 @@ def create_app(model: Model, release: str = "unknown") -> ASGIApp:
     """The web application around a model."""
     facts = model.facts
     app = FastAPI(title=facts.name, version=release)
-    metrics = Metrics({"name": facts.name, "release": release, "sha256": facts.model_sha256})
+    MODEL.labels(facts.name, release, facts.model_sha256).set(1)
     app.add_exception_handler(HTTPException, _http_error)
 
     async def predict(request: Request) -> Response:
@@ -55,7 +55,8 @@ def create_app(model: Model, release: str = "unknown") -> ASGIApp:
             problem = {"field": None, "row": None, "message": str(error)}
             return reply({"detail": [problem]}, 422)
         if model.schema.classes:
-            metrics.predictions(str(answer["prediction"]) for answer in answers)
+            for answer in answers:
+                PREDICTIONS.labels(answer["prediction"]).inc()
         return reply(answers if isinstance(content, list) else answers[0])
 
     async def version() -> Response:
@@ -63,7 +64,7 @@ def create_app(model: Model, release: str = "unknown") -> ASGIApp:
         return reply({"release": release, **{name: getattr(facts, name) for name in names}})
 
     async def prometheus() -> Response:
-        return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     async def home() -> Response:
         return RedirectResponse("/docs")
@@ -75,7 +76,7 @@ def create_app(model: Model, release: str = "unknown") -> ASGIApp:
     app.openapi()["paths"]["/predict"] = {"post": predict_docs(model)}
     # The hot path stands before FastAPI, whose layers would cost as much as all the rest.
     router = Router([Route("/predict", predict, methods=["POST"])], False, app)
-    return Telemetry(router, metrics, release)
+    return Telemetry(router, release)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

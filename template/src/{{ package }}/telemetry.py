@@ -5,33 +5,33 @@ count one more thing.
 """
 
 import contextlib
+import functools
 import logging
 import os
 import re
 import time
 import traceback
-from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 import pydantic_core
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    ProcessCollector,
-    generate_latest,
-)
+from prometheus_client import Counter, Gauge, Histogram
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .wire import reply
 
-SAFE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
-STDOUT = 1
+LABELS = ("method", "route", "status")
+REQUESTS = Histogram("http_request_seconds", "Requests and their time.", LABELS, buckets=SECONDS)
+PREDICTIONS = Counter("predictions", "Rows predicted, by class.", ("prediction",))
+MODEL = Gauge("model_info", "The model that serves.", ("name", "release", "sha256"))
+
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+SAFE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 CLIENT_LEFT = 499  # the usual number for it; no client ever sees it
+STDOUT = 1
+
+requests = functools.cache(REQUESTS.labels)  # finding a label's number costs more than counting
 
 
 def log(level: str, **content: object) -> None:
@@ -46,52 +46,14 @@ class JsonLines(logging.Handler):
     """Python's own logging, uvicorn's too, as the same JSON lines."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        content = {"logger": record.name, "message": record.getMessage()}
-        if record.exc_info:
-            content["error"] = logging.Formatter().formatException(record.exc_info)
-        log(record.levelname.lower(), **content)
-
-
-class Metrics:
-    """The numbers behind `/metrics`."""
-
-    def __init__(self, info: Mapping[str, str]) -> None:
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        self._requests = Histogram(
-            "http_request_seconds",
-            "Requests and the time they took.",
-            ("method", "route", "status"),
-            buckets=SECONDS,
-            registry=self.registry,
-        )
-        self._known: dict[tuple[str, str, str], Histogram] = {}
-        self._predictions = Counter(
-            "predictions", "Rows predicted, by class.", ("prediction",), registry=self.registry
-        )
-        gauge = Gauge("model_info", "The model that serves.", list(info), registry=self.registry)
-        gauge.labels(*info.values()).set(1)
-
-    def request(self, method: str, route: str, status: int, seconds: float) -> None:
-        key = (method if method in METHODS else "other", route, str(status))
-        if key not in self._known:  # looking a child up costs more than counting
-            self._known[key] = self._requests.labels(*key)
-        self._known[key].observe(seconds)
-
-    def predictions(self, classes: Iterable[str]) -> None:
-        for name in classes:
-            self._predictions.labels(name).inc()
-
-    def text(self) -> bytes:
-        return generate_latest(self.registry)
+        log(record.levelname.lower(), logger=record.name, message=self.format(record))
 
 
 class Telemetry:
     """ASGI middleware: gives every request an id, a log line and its place in the metrics."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, release: str) -> None:
+    def __init__(self, app: ASGIApp, release: str) -> None:
         self._app = app
-        self._metrics = metrics
         self._release = release
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -119,12 +81,13 @@ class Telemetry:
             if not status:
                 await reply({"detail": "internal error"}, 500)(scope, receive, send_with_id)
         seconds = time.perf_counter() - started
+        method = scope["method"] if scope["method"] in METHODS else "other"
         route = _template(scope)
-        self._metrics.request(scope["method"], route, status, seconds)
+        requests(method, route, status).observe(seconds)
         log(
             "error" if problem or status >= 500 else "info",
-            request_id=request_id.decode(),
-            method=scope["method"],
+            request_id=request_id,
+            method=method,
             path=route,
             status=status,
             ms=round(seconds * 1000, 3),
@@ -134,7 +97,7 @@ class Telemetry:
 
 
 def _template(scope: Scope) -> str:
-    """The path as the route spells it: `/models/{name}`, so that names do not multiply metrics."""
+    """The path as the route spells it, `/models/{name}`, so that names do not multiply metrics."""
     if "route" in scope:
         return str(scope["route"].path)
     return str(scope["path"]) if "endpoint" in scope else "unknown"

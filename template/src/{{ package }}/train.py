@@ -7,8 +7,11 @@ not scikit-learn's, `fit` and `to_onnx`.
 
 import argparse
 import hashlib
+import subprocess
 import sys
+import tomllib
 from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +29,6 @@ from . import golden
 from .data import SCHEMA, load
 from .golden import Target
 from .model import ARTIFACTS, INPUT, Facts, Model, ModelError, save
-from .provenance import libraries, origin, pyproject
 from .schema import Matrix
 from .score import score
 
@@ -56,7 +58,7 @@ def to_onnx(fitted: Any, width: int) -> bytes:
 
 def train(table: pd.DataFrame, held_out: pd.DataFrame, seed: int) -> tuple[bytes, Facts]:
     """Fit on four fifths of the rows that are not golden, validate on the last fifth."""
-    settings = pyproject()
+    settings = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))
     rows = golden.training_rows(table, held_out)
     fitting, validating = train_test_split(rows, test_size=0.2, random_state=seed)
     onnx = to_onnx(fit(*golden.encode(fitting), seed), len(SCHEMA.features))
@@ -69,13 +71,36 @@ def train(table: pd.DataFrame, held_out: pd.DataFrame, seed: int) -> tuple[bytes
         training_rows=len(fitting),
         validation={},
         example=golden.features(held_out.head(1))[0],
-        libraries=libraries(),
         schema=asdict(SCHEMA),
         **origin(settings["tool"]["mlops"]["model"]["expires_after_days"]),
     )
     matrix, target = golden.encode(validating)
     result = score(SCHEMA, Model(onnx, facts).vectors(matrix), target)
     return onnx, replace(facts, validation={"skill": result.skill, result.metric: result.value})
+
+
+def origin(expires_after_days: int) -> dict[str, str]:
+    """The commit that is checked out, its time, and when a model made of it should be replaced.
+
+    The time is the commit's, so that training twice from one commit gives the same bytes.
+    """
+    head = _git("log", "-1", "--format=%H %ct")
+    commit, seconds = head.split() if head else ("unknown", "315532800")
+    changed = "-dirty" if head and _git("status", "--porcelain") else ""
+    created = datetime.fromtimestamp(int(seconds), UTC)
+    expires = created + timedelta(days=expires_after_days)
+    form = "%Y-%m-%dT%H:%M:%SZ"
+    times = {"created": created.strftime(form), "expires": expires.strftime(form)}
+    return {"commit": commit + changed, **times}
+
+
+def _git(*arguments: str) -> str:
+    """What git says; nothing without git or without a commit."""
+    try:
+        run = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return run.stdout.strip() if run.returncode == 0 else ""
 
 
 def main() -> int:
