@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,8 +114,16 @@ class Running:
         return sum(p.memory_info().rss for p in family) / 2**20, len(family)
 
 
+def on_core(number: int | None) -> Callable[[], None] | None:
+    """What a new process does first to stay on one core; nothing where there are not enough."""
+    cores = sorted(os.sched_getaffinity(0))
+    if number is None or len(cores) < 2:
+        return None
+    return lambda: os.sched_setaffinity(0, {cores[number]})
+
+
 @contextmanager
-def running(server: Server, limit: float = 60) -> Iterator[Running]:
+def running(server: Server, limit: float = 60, core: int | None = None) -> Iterator[Running]:
     """Start a server, wait until it answers its question, stop it and its children."""
     started = time.perf_counter()
     log = server.folder / f"{server.port}.log"
@@ -126,6 +135,7 @@ def running(server: Server, limit: float = 60) -> Iterator[Running]:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=file,
+            preexec_fn=on_core(core),
         )
     try:
         yield Running(server, process, _first_answer(server, process, started, limit, log))

@@ -22,8 +22,14 @@ def show(as_json: bool = False) -> None:
     if as_json:
         say(json.dumps(found, indent=2))
         return
-    head = ("ENVIRONMENT", "RELEASE", "AGE", "HEALTH", "REQUESTS", "ERRORS", "MEMORY", "URL")
-    table(head, [_row(facts) for facts in found])
+    shown = ("environment", "release", "age", "health", "requests", "errors", "memory", "url")
+    rows = [
+        facts
+        | {"age": _duration(facts["age"]), "memory": f"{facts['memory'] / 2**20:.0f} MB"}
+        | {"release": facts["release"] or "-"}
+        for facts in found
+    ]
+    table([name.upper() for name in shown], [[str(row[name]) for name in shown] for row in rows])
     for facts in found:
         for remark in facts["remarks"]:
             say(f"{facts['environment']}: {remark}")
@@ -88,19 +94,6 @@ def _remarks(environment: Environment, facts: dict[str, Any]) -> list[str]:
     if expires < state.now():
         found.append(f"the model expired on {expires[:10]}; bring newer data and make ship")
     return found
-
-
-def _row(facts: dict[str, Any]) -> list[str]:
-    memory = f"{facts['memory'] / 2**20:.0f} MB"
-    first = [facts["environment"], facts["release"] or "-", _duration(facts["age"])]
-    return [
-        *first,
-        facts["health"],
-        str(facts["requests"]),
-        str(facts["errors"]),
-        memory,
-        facts["url"],
-    ]
 
 
 def _memory(pid: int) -> int:

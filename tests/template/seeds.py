@@ -38,10 +38,10 @@ def main(package: str, folder: Path) -> dict[str, object]:
     return {
         "honest": [report.reasons for report in told],
         "shuffled": [report.reasons for report in shuffled],
-        "honest_skill": [report.score.skill for report in told],
-        "honest_slices": [[part.skill for part in report.score.slices] for report in told],
-        "shuffled_skill": [report.score.skill for report in shuffled],
-        "shuffled_worst": [min(p.skill for p in report.score.slices) for report in shuffled],
+        "honest_skill": [report.skill for report in told],
+        "honest_slices": [[part.skill for part in report.slices] for report in told],
+        "shuffled_skill": [report.skill for report in shuffled],
+        "shuffled_worst": [min(p.skill for p in report.slices) for report in shuffled],
     }
 
 

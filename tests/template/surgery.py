@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import onnx
+import onnx  # type: ignore[import-not-found]
 from onnx import helper, numpy_helper
 
 

@@ -1,6 +1,7 @@
 """Whatever is sent, the server stays up and the fault is the client's: no answer is a 5xx."""
 
 import json
+from typing import Any
 
 import httpx
 import pytest
@@ -8,6 +9,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 
 from tests.template.conftest import Server
 
@@ -84,14 +86,14 @@ def test_infer_survives_any_tensor(
 
 def test_requests_made_from_the_documentation_find_no_server_error(server: Server) -> None:
     schema = schemathesis.openapi.from_url(f"{server.url}/openapi.json")
-    operations = [result.ok() for result in schema.get_all_operations()]
+    operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
     assert len(operations) >= 10
 
     for operation in operations:
 
         @given(case=operation.as_strategy())
         @settings(CALM, max_examples=25)
-        def survives(case: schemathesis.Case) -> None:
+        def survives(case: schemathesis.Case[Any]) -> None:
             case.call_and_validate(checks=[not_a_server_error])
 
         survives()

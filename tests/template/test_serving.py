@@ -99,8 +99,8 @@ def test_a_safe_request_id_is_kept_and_logged_once_without_values(server: Server
 
 def test_a_client_that_leaves_in_the_middle_is_no_error(server: Server) -> None:
     with socket.create_connection(server.address) as client:
-        head = b"POST /predict HTTP/1.1\r\nhost: x\r\nx-request-id: left\r\ncontent-length: 900\r\n\r\n"
-        client.sendall(head + b'{"mean_')
+        head = b"POST /predict HTTP/1.1\r\nhost: x\r\nx-request-id: left\r\n"
+        client.sendall(head + b'content-length: 900\r\n\r\n{"mean_')
         time.sleep(0.2)
     for _ in range(100):
         if found := [line for line in lines(server) if line.get("request_id") == "left"]:

@@ -16,7 +16,7 @@ def test_training_gives_the_same_bytes_in_any_folder_under_any_hash_seed(
         clone, out = tmp_path / f"clone-{seed}", tmp_path / f"out-{seed}"
         sh("git", "clone", "-q", project, clone)
         environment = {"PYTHONHASHSEED": seed, "PYTHONPATH": str(clone / "src")}
-        argv = [python(project), "-m", f"{PACKAGE}.train", "--out", out]
+        argv = [str(python(project)), "-m", f"{PACKAGE}.train", "--out", str(out)]
         runs.append(subprocess.Popen(argv, cwd=clone, env=clean_environment() | environment))
     assert [run.wait(timeout=120) for run in runs] == [0, 0, 0]
     for name in ("model.onnx", "model.json"):

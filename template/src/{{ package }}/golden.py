@@ -26,8 +26,8 @@ Target = NDArray[np.float64]  # a class as its index in SCHEMA.classes, or the n
 
 def features(table: pd.DataFrame) -> list[dict[str, object]]:
     """The rows of the table as a client would send them."""
-    names = SCHEMA.names
-    return [dict(zip(names, row, strict=True)) for row in _values(table[names])]
+    rows = table[SCHEMA.names].itertuples(index=False, name=None)
+    return [dict(zip(SCHEMA.names, row, strict=True)) for row in rows]
 
 
 def encode(table: pd.DataFrame) -> tuple[Matrix, Target]:
@@ -35,17 +35,13 @@ def encode(table: pd.DataFrame) -> tuple[Matrix, Target]:
 
     Raises ValueError when a row breaks the schema.
     """
-    matrix = SCHEMA.encode(features(table))
+    target = table[SCHEMA.target]
     if SCHEMA.classes:
-        target = pd.Categorical(table[SCHEMA.target], categories=list(SCHEMA.classes)).codes
-        bad = target < 0
-    else:
-        target = table[SCHEMA.target].to_numpy(dtype=np.float64)
-        bad = ~np.isfinite(target)
-    if bad.any():
-        what = f"one of {', '.join(SCHEMA.classes)}" if SCHEMA.classes else "a finite number"
-        raise ValueError(f"{bad.sum()} rows have a {SCHEMA.target} that is not {what}")
-    return matrix, np.asarray(target, dtype=np.float64)
+        target = target.map({name: code for code, name in enumerate(SCHEMA.classes)})
+    values = target.to_numpy(dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError(f"{SCHEMA.target} has a value that is no class, or no finite number")
+    return SCHEMA.encode(features(table)), values
 
 
 def fingerprint(table: pd.DataFrame) -> str:
@@ -84,14 +80,10 @@ def draw(table: pd.DataFrame) -> pd.DataFrame:
     return table.loc[chosen, COLUMNS].head(MOST)
 
 
-def _values(table: pd.DataFrame) -> list[tuple[object, ...]]:
-    """The rows as plain Python values."""
-    return list(zip(*(table[name].tolist() for name in table.columns), strict=True))
-
-
 def _keys(table: pd.DataFrame) -> list[tuple[object, ...]]:
     """What makes two rows equal: 3 and 3.0 are, as a CSV file cannot tell them apart."""
-    return [tuple(float(v) if isinstance(v, int) else v for v in row) for row in _values(table)]
+    rows = table.itertuples(index=False, name=None)
+    return [tuple(float(v) if isinstance(v, int) else v for v in row) for row in rows]
 
 
 def main() -> int:

@@ -62,18 +62,20 @@ class Model:
             self._session = ort.InferenceSession(onnx, options, ["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime has a type of its own for every fault
             raise ModelError(f"onnxruntime cannot load the model: {error}") from None
-        self.outputs = [output.name for output in self._session.get_outputs()]
+        outputs = {output.name: output.type for output in self._session.get_outputs()}
+        self.outputs = list(outputs)
         width = len(self.schema.features)
         inputs = [(i.name, i.type, i.shape[-1]) for i in self._session.get_inputs()]
-        if inputs != [(INPUT, "tensor(float)", width)] or len(self.outputs) > 2:
+        numbers = {"tensor(float)", "tensor(double)", "tensor(int64)"}
+        if inputs != [(INPUT, "tensor(float)", width)] or not set(outputs.values()) <= numbers:
             raise ModelError(
                 f"the model must take one float32 tensor '{INPUT}' [rows, {width}] and give "
-                "a prediction and, for classes, optionally probabilities",
+                "numbers: a prediction (a class as its index) and optionally probabilities",
                 "see to_onnx() in train.py",
             )
 
     def _run(self, matrix: Matrix) -> list[NDArray[Any]]:
-        outputs: list[NDArray[Any]] = self._session.run(None, {INPUT: matrix})
+        outputs: list[NDArray[Any]] = self._session.run(self.outputs, {INPUT: matrix})
         return outputs
 
     def run(self, matrix: Matrix) -> list[NDArray[Any]]:

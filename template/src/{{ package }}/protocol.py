@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from .model import INPUT, Model
 from .schema import Matrix
-from .wire import MAX_ROWS, TooLargeError, read_body, reply
+from .wire import MAX_ROWS, read_body, reply
 
 NUMPY: dict[str, np.dtype[Any]] = {
     **{f"FP{bits}": np.dtype(f"<f{bits // 8}") for bits in (32, 64)},
@@ -84,8 +84,6 @@ def router(model: Model) -> APIRouter:
         try:
             body = await read_body(request)
             answer = _infer(model, request.headers.get("inference-header-content-length"), body)
-        except TooLargeError as error:
-            raise HTTPException(413, str(error)) from None
         except ValidationError as error:
             found = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(str(part) for part in found["loc"])

@@ -88,14 +88,13 @@ class Schema:
         return [feature.name for feature in self.features]
 
     @cached_property
-    def _rules(self) -> tuple[Matrix, Matrix, NDArray[np.bool_]]:
+    def _rules(self) -> Matrix:
         """For each feature as the model sees it: smallest, largest, whether whole."""
-        ends = [
-            (0, len(f.categories) - 1) if f.categories else (f.minimum, f.maximum)
+        rules = [
+            (0, len(f.categories) - 1, True) if f.categories else (f.minimum, f.maximum, f.whole)
             for f in self.features
         ]
-        low, high = np.array(ends, dtype=np.float32).T
-        return low, high, np.array([f.whole or bool(f.categories) for f in self.features])
+        return np.array(rules, dtype=np.float32).T
 
     @property
     def shape(self) -> object:
@@ -134,7 +133,7 @@ class Schema:
     def check(self, matrix: Matrix) -> None:
         """Raise InvalidRowsError when numbers that are already encoded break a rule."""
         low, high, whole = self._rules
-        bad = ~((low <= matrix) & (matrix <= high)) | (whole & (matrix != np.floor(matrix)))
+        bad = ~((low <= matrix) & (matrix <= high)) | ((whole > 0) & (matrix != np.floor(matrix)))
         if bad.any():
             places = ((int(row), self.features[column]) for row, column in np.argwhere(bad))
             raise InvalidRowsError([_problem(row, f.name, f.rule) for row, f in places])
@@ -143,7 +142,7 @@ class Schema:
         """Encoded rows from all over the accepted ranges, after their two corners."""
         low, high, whole = self._rules
         inside = np.random.default_rng(0).uniform(low, high, (rows, len(low)))
-        inside = np.where(whole, np.round(inside), inside)
+        inside = np.where(whole > 0, np.round(inside), inside)
         return np.vstack([low, high, inside]).astype(np.float32)
 
 

@@ -27,7 +27,7 @@ from .model import ARTIFACTS, Model, ModelError, load
 from .openapi import predict_docs
 from .schema import InvalidRowsError
 from .telemetry import MODEL, PREDICTIONS, JsonLines, Telemetry
-from .wire import MAX_ROWS, TooLargeError, read_body, reply
+from .wire import MAX_ROWS, read_body, reply
 
 KEEP_ALIVE = 75  # seconds; longer than any proxy in front keeps an idle connection
 DRAIN = 30  # seconds that running requests have after SIGTERM
@@ -47,8 +47,8 @@ def create_app(model: Model, release: str = "unknown") -> ASGIApp:
             if not 1 <= len(rows) <= MAX_ROWS:
                 raise ValueError(f"a list must hold 1 to {MAX_ROWS} rows")
             answers = model.answers(model.schema.encode(rows))
-        except TooLargeError as error:
-            return reply({"detail": str(error)}, 413)
+        except HTTPException as error:
+            return await _http_error(request, error)
         except InvalidRowsError as error:
             return reply({"detail": error.problems}, 422)
         except ValueError as error:

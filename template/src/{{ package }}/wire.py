@@ -1,6 +1,7 @@
 """JSON in and out: what the endpoints share. Touch this file to change a limit."""
 
 import pydantic_core
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -8,14 +9,10 @@ MAX_BYTES = 1_000_000  # of a request's body
 MAX_ROWS = 1000  # in one request, so that none keeps the others waiting for long
 
 
-class TooLargeError(Exception):
-    """A body of more than MAX_BYTES: 413."""
-
-
 async def read_body(request: Request) -> bytes:
     """The whole body.
 
-    Raises TooLargeError as soon as it is too large, ClientDisconnect when it is cut off.
+    Raises HTTPException 413 as soon as it is too large, ClientDisconnect when it is cut off.
     """
     body, more = bytearray(), True
     while more:
@@ -25,7 +22,7 @@ async def read_body(request: Request) -> bytes:
         body += message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) > MAX_BYTES:
-            raise TooLargeError(f"the body is larger than {MAX_BYTES} bytes")
+            raise HTTPException(413, f"the body is larger than {MAX_BYTES} bytes")
     return bytes(body)
 
 
