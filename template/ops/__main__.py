@@ -13,11 +13,10 @@ import sys
 from collections.abc import Sequence
 
 from . import status, supervisor
-from .build import build
 from .config import ROOT, Environment, OpsError, environments, find, package_name
-from .console import Steps, complain, say
+from .console import Steps, complain, say, table
 from .deploy import deploy, rollback, up
-from .release import load, newest, verdict
+from .release import build, load, newest, verdict
 from .state import changing
 
 Options = argparse.Namespace
@@ -54,7 +53,8 @@ def ship(options: Options) -> None:
                 deploy(environment, load(built.name), options.why or built.facts["subject"])
                 told(environment.url)
     finally:
-        steps.table()
+        say()
+        table(("STEP", "VERDICT", "SECONDS", ""), steps.done)
     row = json.loads((built.folder / "golden.json").read_text("utf-8"))["rows"][0]
     address = environment.url.replace("127.0.0.1", "localhost")
     say("\nIt is in production. Ask it:\n")

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-GREEN, RED, DIM, PLAIN = "\033[32m", "\033[31m", "\033[2m", "\033[0m"
+GREEN, RED, DIM = "\033[32m", "\033[31m", "\033[2m"
 
 
 def say(text: str = "") -> None:
@@ -55,11 +55,6 @@ class Steps:
         """Print a remark between steps."""
         say(f"  {self.title:<11}{text}")
 
-    def table(self) -> None:
-        """Print all steps as a table."""
-        say()
-        table(("STEP", "VERDICT", "SECONDS", ""), self.done)
-
     def _end(self, name: str, verdict: str, started: float, text: str) -> None:
         seconds = time.monotonic() - started
         self.done.append((name, verdict, f"{seconds:.1f}", text))
@@ -69,4 +64,4 @@ class Steps:
 
 def _colour(code: str, text: str, stream: object) -> str:
     on = getattr(stream, "isatty", lambda: False)() and "NO_COLOR" not in os.environ
-    return f"{code}{text}{PLAIN}" if on else text
+    return f"{code}{text}\033[0m" if on else text

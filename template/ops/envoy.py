@@ -21,7 +21,6 @@ from .config import Environment, OpsError
 from .state import replace
 
 HEADER = "x-release"  # a request with this header goes to that release; an answer names its own
-DRAIN_SECONDS = 30
 API = "type.googleapis.com/envoy"
 HTTP = f"{API}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 ROUTER = f"{API}.extensions.filters.http.router.v3.Router"
@@ -29,42 +28,27 @@ UPSTREAM = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 OTHER_HOST = f"{API}.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
 
 # A prediction changes nothing, so when a process ends in the middle, another may be asked.
-PATIENCE = {
-    "timeout": "30s",
-    "retry_policy": {
-        "retry_on": "connect-failure,refused-stream,reset",
-        "num_retries": 4,
-        "retry_back_off": {"base_interval": "0.005s", "max_interval": "0.1s"},
-        "host_selection_retry_max_attempts": 5,
-        "retry_host_predicate": [{"name": "other", "typed_config": {"@type": OTHER_HOST}}],
-    },
-}
+OTHER = {"name": "other", "typed_config": {"@type": OTHER_HOST}}
+RETRY = {"retry_on": "connect-failure,refused-stream,reset", "num_retries": 4}
+RETRY |= {"host_selection_retry_max_attempts": 5, "retry_host_predicate": [OTHER]}
+RETRY |= {"retry_back_off": {"base_interval": "0.005s", "max_interval": "0.1s"}}
+# A process that fails is left alone for a second, as long as another one can answer.
+EJECT = {"consecutive_5xx": 3, "interval": "1s", "base_ejection_time": "1s"}
+MANY = dict.fromkeys(("max_connections", "max_pending_requests", "max_requests"), 10000)
+# Idle time is well below the server's keep-alive of 75 s, so that it is never the server that
+# closes a connection just when a request arrives on it.
+IDLE = {"common_http_protocol_options": {"idle_timeout": "3s"}}
 CLUSTER = {
     "@type": f"{API}.config.cluster.v3.Cluster",
     "type": "STATIC",
     "connect_timeout": "1s",
     "lb_policy": "LEAST_REQUEST",
-    "circuit_breakers": {
-        "thresholds": [
-            dict.fromkeys(("max_connections", "max_pending_requests", "max_requests"), 10000)
-            | {"max_retries": 1000}
-        ]
-    },
-    # A process that fails is left alone for a second, as long as another one can answer.
-    "outlier_detection": {
-        "consecutive_5xx": 3,
-        "interval": "1s",
-        "base_ejection_time": "1s",
-        "max_ejection_percent": 50,
-    },
-    # Idle time is well below the server's keep-alive of 75 s, so that it is never the server that
-    # closes a connection just when a request arrives on it.
+    "circuit_breakers": {"thresholds": [MANY | {"max_retries": 1000}]},
+    "outlier_detection": EJECT | {"max_ejection_percent": 50},
     "typed_extension_protocol_options": {
-        UPSTREAM: {
-            "@type": f"type.googleapis.com/{UPSTREAM}",
-            "common_http_protocol_options": {"idle_timeout": "3s"},
-            "explicit_http_config": {"http_protocol_options": {}},
-        }
+        UPSTREAM: {"@type": f"type.googleapis.com/{UPSTREAM}"}
+        | {"explicit_http_config": {"http_protocol_options": {}}}
+        | IDLE
     },
 }
 
@@ -114,20 +98,17 @@ def routes(releases: Sequence[str], weights: Mapping[str, int]) -> str:
     """The text of routes.json: percent of the traffic by release, and the way to ask for one."""
 
     def to(split: Mapping[str, int]) -> dict[str, Any]:
-        parts = [
-            {"name": name, "weight": weight, "response_headers_to_add": [_named(name)]}
-            for name, weight in split.items()
-        ]
-        return {"route": {"weighted_clusters": {"clusters": parts}} | PATIENCE}
+        parts = [{"name": name, "weight": split[name]} | _named(name) for name in split]
+        target = {"weighted_clusters": {"clusters": parts}}
+        return {"route": target | {"timeout": "30s", "retry_policy": RETRY}}
 
-    found: list[dict[str, Any]] = []
+    found = []
     for name in releases:
         asked = {"name": HEADER, "string_match": {"exact": name}}
         found.append({"match": {"prefix": "/", "headers": [asked]}} | to({name: 100}))
-    empty = {"status": 503, "body": {"inline_string": "no release is deployed here\n"}}
-    found.append(
-        {"match": {"prefix": "/"}} | (to(weights) if weights else {"direct_response": empty})
-    )
+    text = {"inline_string": "no release is deployed here\n"}
+    empty = {"direct_response": {"status": 503, "body": text}}
+    found.append({"match": {"prefix": "/"}} | (to(weights) if weights else empty))
     table = {
         "@type": f"{API}.config.route.v3.RouteConfiguration",
         "name": "routes",
@@ -148,11 +129,6 @@ def publish(environment: Environment, name: str, text: str) -> None:
     if not until(lambda: stats(environment, stat).get(stat) == version, 5):
         cause = f"Envoy of {environment.name} did not take {name}"
         raise OpsError(cause, f"see {environment.logs / 'envoy.log'}")
-
-
-def is_live(environment: Environment) -> bool:
-    """Whether Envoy has started."""
-    return stats(environment, "server.live").get("server.live") == 1
 
 
 def stats(environment: Environment, pattern: str) -> dict[str, Any]:
@@ -176,12 +152,14 @@ def counts(environment: Environment, release: str) -> dict[str, int]:
 
 def drain(environment: Environment, release: str) -> None:
     """Wait until no request is under way to a release that no route names any more."""
-    until(lambda: counts(environment, release)["active"] == 0, DRAIN_SECONDS)
+    until(lambda: counts(environment, release)["active"] == 0, 30)
 
 
 def _named(release: str) -> dict[str, Any]:
-    header = {"key": HEADER, "value": release}
-    return {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+    """Lets every answer name the release that gave it."""
+    added = {"key": HEADER, "value": release}
+    header = {"header": added, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+    return {"response_headers_to_add": [header]}
 
 
 def _resources(resources: list[dict[str, Any]]) -> str:

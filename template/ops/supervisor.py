@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import os
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -48,7 +49,7 @@ command={command}
 process_name=%(program_name)s-%(process_num)d
 numprocs={count}
 directory={folder}
-environment=RELEASE="{name}"
+environment=RELEASE="{name}",PROMETHEUS_MULTIPROC_DIR="{run}/{name}.metrics"
 autorestart=true
 startretries=1000
 stopwaitsecs={stop}
@@ -83,7 +84,7 @@ def start(environment: Environment, releases: Mapping[str, Path]) -> None:
         _free_port(environment)
         _write_config(environment, releases)
         _launch(environment)
-    if not until(lambda: envoy.is_live(environment), 10):
+    if not until(lambda: envoy.stats(environment, "server.live").get("server.live"), 10):
         _free_port(environment)
         raise OpsError("Envoy did not start", f"see {environment.logs / 'envoy.log'}")
 
@@ -118,6 +119,7 @@ def stop_group(environment: Environment, group: str) -> None:
     _call(environment).removeProcessGroup(group)
     for path in environment.run.glob(f"{group}.*.sock"):
         path.unlink(missing_ok=True)
+    shutil.rmtree(environment.run / f"{group}.metrics", ignore_errors=True)
 
 
 def stop(environment: Environment) -> list[str]:
