@@ -95,8 +95,7 @@ def load(name: str) -> Release:
     [folder] = exact or found
     try:
         facts = json.loads((folder / "release.json").read_text("utf-8"))
-        wheel = folder / facts["wheel"]
-        return Release(facts["release"], folder, facts["digest"], wheel, facts)
+        return Release(folder.name, folder, facts["digest"], folder / facts["wheel"], facts)
     except (OSError, ValueError, KeyError, TypeError):
         cause = f"{folder / 'release.json'} is broken"
         raise OpsError(cause, f"delete {folder}, then make build") from None
@@ -161,12 +160,12 @@ def crown(release: Release) -> bool:
     if best is not None and report["skill"] < best["skill"]:
         return False
     beside = CHAMPION.with_name(".champion.new")
-    for folder in (beside, CHAMPION):
-        shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
     with zipfile.ZipFile(release.wheel) as archive:
         for name in ("model.onnx", "model.json"):
             (beside / name).write_bytes(archive.read(f"{package_name()}/artifacts/{name}"))
+    shutil.rmtree(CHAMPION, ignore_errors=True)
     beside.rename(CHAMPION)
     return True
 

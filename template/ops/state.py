@@ -25,8 +25,6 @@ from .config import Environment, OpsError
 
 HISTORY = 10  # accepted releases remembered, so that a rollback has somewhere to go
 
-Name = Annotated[str, Field(min_length=1)]
-
 
 class State(BaseModel):
     """What an environment should run.
@@ -37,8 +35,8 @@ class State(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    history: list[Name] = []
-    candidate: Name | None = None
+    history: list[str] = []
+    candidate: str | None = None
     weight: Annotated[int, Field(ge=0, lt=100)] = 0
 
     @property
@@ -58,11 +56,8 @@ class State(BaseModel):
     @property
     def weights(self) -> dict[str, int]:
         """Percent of the traffic by release; adds up to 100, empty when nothing serves."""
-        if self.serving is None:
-            return {}
-        if self.candidate is None or self.weight == 0:
-            return {self.serving: 100}
-        return {self.serving: 100 - self.weight, self.candidate: self.weight}
+        shares = {self.serving: 100 - self.weight, self.candidate: self.weight}
+        return {name: share for name, share in shares.items() if name and share}
 
     def accept(self, release: str) -> "State":
         """The release takes over; the one that served becomes the previous."""
@@ -102,11 +97,9 @@ def replace(path: Path, text: str) -> None:
 def actor() -> str:
     """Who acts: the person in CI when there is one, else the login and host."""
     person = os.environ.get("GITHUB_ACTOR") or os.environ.get("GITLAB_USER_LOGIN")
-    if person:
-        return person
-    with contextlib.suppress(KeyError, OSError):
-        return f"{getpass.getuser()}@{socket.gethostname()}"
-    return f"{os.getuid()}@{socket.gethostname()}"
+    with contextlib.suppress(KeyError, OSError):  # a container's user may have no name
+        person = person or f"{getpass.getuser()}@{socket.gethostname()}"
+    return person or f"uid {os.getuid()}"
 
 
 def now() -> str:

@@ -163,18 +163,16 @@ def leftovers(environment: Environment) -> list[psutil.Process]:
 
 def last_words(process: Process) -> str:
     """The last line a process logged, for a message."""
-    with contextlib.suppress(OSError):
-        lines = Path(process.stdout_logfile).read_text("utf-8", "replace").strip().splitlines()
-        return lines[-1].strip()[:300] if lines else "it logged nothing"
-    return "it has no log"
+    lines = Path(process.stdout_logfile).read_text("utf-8", "replace").strip().splitlines()
+    return lines[-1].strip()[:300] if lines else "it logged nothing"
 
 
 def _wait_ended(environment: Environment, group: str | None = None) -> None:
-    def ended() -> bool:
+    def running() -> list[Process]:
         mine = [p for p in processes(environment) if group in (None, p.group)]
-        return all(p.statename in ENDED for p in mine)
+        return [p for p in mine if p.statename not in ENDED]
 
-    until(ended, STOP_SECONDS + 5)
+    until(lambda: not running(), STOP_SECONDS + 5)
 
 
 def _call(environment: Environment) -> Any:

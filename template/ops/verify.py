@@ -46,20 +46,20 @@ def acceptance(environment: Environment, release: Release) -> str:
     folder = "tests/acceptance"
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--confcutdir", folder]
     target = {"ACCEPTANCE_URL": environment.url, "ACCEPTANCE_RELEASE": release.name}
-    done = subprocess.run(
-        [*command, folder],
-        cwd=ROOT,
-        env=os.environ | target,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    log = environment.logs / "acceptance.log"
-    log.write_text(done.stdout + done.stderr, "utf-8")
-    lines = done.stdout.strip().splitlines() or ["pytest printed nothing"]
+    path = environment.logs / "acceptance.log"
+    with path.open("w", encoding="utf-8") as log:
+        done = subprocess.run(
+            [*command, folder],
+            cwd=ROOT,
+            env=os.environ | target,
+            stdout=log,
+            stderr=log,
+            check=False,
+        )
+    lines = path.read_text("utf-8").strip().splitlines() or ["pytest printed nothing"]
     if done.returncode != 0:
         failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
-        raise OpsError(f"acceptance: {(failed or lines[-1:])[0]}", f"see {log}")
+        raise OpsError(f"acceptance: {(failed or lines[-1:])[0]}", f"see {path}")
     return lines[-1].strip("= ")
 
 
@@ -73,17 +73,13 @@ def canary(environment: Environment, old: Release, new: Release) -> str:
     rows, old_rows = (_golden(release)["rows"] for release in (new, old))
     comparable = rows[0].keys() == old_rows[0].keys()
     before = envoy.counts(environment, new.name)
-    mine = list(islice(cycle(rows), need))
-    new_answers, new_seconds = _ask(environment, new.name, mine)
-    theirs = mine if comparable else list(islice(cycle(old_rows), need))
+    new_answers, new_seconds = _ask(environment, new.name, list(islice(cycle(rows), need)))
+    theirs = list(islice(cycle(rows if comparable else old_rows), need))
     old_answers, old_seconds = _ask(environment, old.name, theirs)
     after = envoy.counts(environment, new.name)
     sent, errors = after["total"] - before["total"], after["errors"] - before["errors"]
-    if sent < need:
-        cause = f"not proven: Envoy counted {sent} requests to {new.name}, {need} are needed"
-        raise OpsError(cause, "deploy again; when it repeats, see Envoy's log")
-    if errors:
-        cause = f"{errors} of {sent} requests to {new.name} failed"
+    if sent < need or errors:
+        cause = f"not proven: {sent} of {need} requests came to {new.name}, {errors} failed"
         raise OpsError(cause, f"see {environment.logs / new.name}.log")
     alike = sum(map(agree, old_answers, new_answers)) / need
     if comparable and alike < limits.agreement:
@@ -98,21 +94,18 @@ def canary(environment: Environment, old: Release, new: Release) -> str:
     return f"{sent} requests, 0 errors, p95 {slow:.1f} ms (old {base:.1f}), {seen}"
 
 
-def same(wanted: Any, got: Any) -> bool:
-    """Equal, numbers up to the tolerance."""
-    if isinstance(wanted, dict) and isinstance(got, dict):
-        return wanted.keys() == got.keys() and all(same(wanted[k], got[k]) for k in wanted)
-    if isinstance(wanted, float) and isinstance(got, int | float):
-        return math.isclose(wanted, got, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
-    return bool(wanted == got)
+def same(one: Any, other: Any, share: float = TOLERANCE) -> bool:
+    """Equal, numbers up to a share of the larger one."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[k], other[k], share) for k in one)
+    if isinstance(one, float) and isinstance(other, int | float):
+        return math.isclose(one, other, rel_tol=share, abs_tol=TOLERANCE)
+    return bool(one == other)
 
 
 def agree(old: Any, new: Any) -> bool:
     """Whether two releases answer a row alike: the same class, or a number within a tenth."""
-    first, second = old.get("prediction"), new.get("prediction")
-    if isinstance(first, float) and isinstance(second, float):
-        return math.isclose(first, second, rel_tol=0.1, abs_tol=TOLERANCE)
-    return bool(first == second)
+    return same(old["prediction"], new["prediction"], 0.1)
 
 
 def p95(seconds: list[float]) -> float:
