@@ -257,6 +257,7 @@ def _write_config(environment: Environment, releases: Mapping[str, Path]) -> Non
     for name, folder in releases.items():
         words = [folder / "venv/bin/python", "-m", f"{package_name()}.serve", "--uds", run / name]
         serve = f"{_command(words)}.%(process_num)d.sock"
+        (run / f"{name}.metrics").mkdir(exist_ok=True)  # where its processes add up their numbers
         programs.append((name, serve, len(sockets(environment, name)), folder))
     known: dict[str, object] = {"run": _escape(run), "logs": _escape(logs), "stop": STOP_SECONDS}
     text = MAIN.format(**known)

@@ -7,12 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import cli, sh
 from tests.e2e.shop import Shop
+from tests.support import cli, sh
+
+ENVIRONMENTS = ("test", "staging", "production")
+
+
+@pytest.fixture
+def shop(shipped: Shop) -> Shop:
+    """The shipped project with everything up, whatever an earlier test left behind."""
+    if any(shipped.status(name)["health"] in ("down", "unwatched") for name in ENVIRONMENTS):
+        assert shipped.ops("up").returncode == 0
+    return shipped
 
 
 @pytest.fixture(scope="session")
-def shop(
+def shipped(
     project: Path, tmp_path_factory: pytest.TempPathFactory, ports: Callable[[], int]
 ) -> Iterator[Shop]:
     """A project in production with a first release, a second one like it, and a faulty third."""
@@ -30,5 +40,5 @@ def shop(
     finally:
         stopped = made.ops("down")
         assert stopped.returncode == 0, stopped.stderr
-        assert not any(made.processes(e) for e in ("test", "staging", "production"))
+        assert not any(made.processes(name) for name in ENVIRONMENTS)
         assert sh("git", "status", "--porcelain", cwd=path) == ""

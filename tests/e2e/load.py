@@ -139,7 +139,5 @@ if __name__ == "__main__":
     parser.add_argument("--close", action="store_true")
     parser.add_argument("--pause", type=float, default=0.0)
     given = parser.parse_args()
-    counted = asyncio.run(
-        run(given.port, given.row, given.connections, given.close, given.pause)
-    )
+    counted = asyncio.run(run(given.port, given.row, given.connections, given.close, given.pause))
     print(json.dumps(counted.__dict__))

@@ -24,7 +24,7 @@ IDENTITY = ("-c", "user.name=test", "-c", "user.email=test@localhost")
 
 # Goes into the package of the faulty release. Only production, and only while the file FAULT
 # holds a word, is hit: the release is honest in test and staging, as the worst ones are.
-FAULT = '''
+FAULT = """
 
 import asyncio
 import os
@@ -58,7 +58,7 @@ if _word:
         await _honest(self, scope, receive, twisted)
 
     fastapi.FastAPI.__call__ = _faulty
-'''
+"""
 
 
 @dataclass

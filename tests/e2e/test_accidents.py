@@ -15,7 +15,6 @@ from tests.e2e.load import load
 from tests.e2e.shop import Shop, kill, wait_until
 
 
-
 def answers(path: str) -> bool:
     """Whether the server on a Unix socket is ready."""
     with socket.socket(socket.AF_UNIX) as connection:
@@ -44,7 +43,7 @@ def test_a_deploy_killed_at_any_instant_leaves_a_release_serving_and_the_next_on
             time.sleep(chance.uniform(0, 1.6))
             kill(process)
             killed += process.wait() == -9
-            assert shop.served("test") in known
+            assert shop.served("test") in known, process.stdout and process.stdout.read()
             if killed % 10 == 0:
                 shop.deploy("test", shop.other("test"))
     assert under_way.end().failures == {}
@@ -102,7 +101,10 @@ def test_down_stops_everything_and_says_what(shop: Shop) -> None:
     release = shop.served()
     done = shop.make("down")
     assert done.returncode == 0, done.stderr
-    assert f"production: stopped {release}" in done.stdout and "envoy" in done.stdout
+    [line] = [text for text in done.stdout.splitlines() if text.startswith("production: stopped")]
+    assert all(
+        word in line for word in (f"{release}-0 (pid", f"{release}-1", "envoy", "supervisor")
+    )
     assert not any(shop.processes(name) for name in ("test", "staging", "production"))
     again = shop.make("down")
     assert again.returncode == 0 and "nothing ran" in again.stdout
@@ -110,13 +112,20 @@ def test_down_stops_everything_and_says_what(shop: Shop) -> None:
     assert shop.served() == release
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"history": [1], "candidate": null, "weight": 0}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"history": [1], "candidate": null, "weight": 0}']
+)
 def test_a_broken_state_file_is_named_with_its_repair(shop: Shop, text: str) -> None:
     path = shop.path / ".state/test/state.json"
     whole = path.read_text()
     try:
         path.write_text(text)
-        for verb in (["status"], ["up"], ["rollback", "--env", "test"], ["deploy", "--env", "test"]):
+        for verb in (
+            ["status"],
+            ["up"],
+            ["rollback", "--env", "test"],
+            ["deploy", "--env", "test"],
+        ):
             done = shop.ops(*verb)
             assert done.returncode == 1, verb
             assert str(path) in done.stderr and "make down ENV=test" in done.stderr

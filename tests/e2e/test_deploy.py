@@ -130,7 +130,9 @@ def test_a_second_deploy_at_the_same_time_is_refused_naming_the_first(shop: Shop
     assert first.wait(60) == 0
     assert second.returncode == 1
     assert "production is being changed by" in second.stderr
-    assert "payday" in second.stderr and "since" in second.stderr and str(first.pid) in second.stderr
+    assert (
+        "payday" in second.stderr and "since" in second.stderr and str(first.pid) in second.stderr
+    )
 
 
 def test_rolling_back_twice_goes_back_twice_and_then_says_there_is_no_more(shop: Shop) -> None:

@@ -18,7 +18,7 @@ from tests.template.makeityours import apply
 
 
 @pytest.fixture(scope="module")
-def second(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+def second(shipped: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """A second project, made while the first one is up, with the answers that `new` suggests."""
     path = tmp_path_factory.mktemp("second") / "churn-model"
     done = cli("new", path, "--defaults", "--ref", "HEAD", seconds=600)
