@@ -3,6 +3,7 @@
 Run it after a change of what the commands print: `make picture`. Nothing in it is typed by hand.
 """
 
+import io
 import re
 import shlex
 import subprocess
@@ -19,7 +20,7 @@ FONT = re.compile(r"@font-face \{.*?\}", re.DOTALL)  # rich names a font on the 
 
 def main() -> None:
     """Make a project, ship it, ask it, ship again and roll back; draw what is printed."""
-    console = Console(record=True, width=WIDTH, file=open("/dev/null", "w"), force_terminal=True)
+    console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
         show(console, here, "mlops-scaffold new churn-model --defaults")

@@ -19,7 +19,8 @@ Done = subprocess.CompletedProcess[str]
 
 def clean_environment() -> dict[str, str]:
     """The environment of a person who is in no virtual environment and in no git hook."""
-    left_out = ("VIRTUAL_ENV", "UV_RUN_RECURSION_DEPTH", "PYTHONPATH", "NO_COLOR", "PYTHONDONTWRITEBYTECODE")
+    python = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
+    left_out = (*python, "UV_RUN_RECURSION_DEPTH", "NO_COLOR")
     env = {
         name: value
         for name, value in os.environ.items()

@@ -16,7 +16,7 @@ from . import status, supervisor
 from .config import ROOT, Environment, OpsError, environments, find, package_name
 from .console import Steps, complain, say, table
 from .deploy import deploy, rollback, up
-from .release import build, load, newest, verdict
+from .release import build, checked_out, load, newest, verdict
 from .state import changing
 
 Options = argparse.Namespace
@@ -34,12 +34,13 @@ def run(verb: str) -> None:
 
 def build_release(options: Options) -> None:
     built = build(options.dirty)
-    say(f"{built.name}  {built.wheel.name}  sha256 {built.digest}")
+    say(f"{built.name}  {built.wheel}  sha256 {built.digest}")
 
 
 def ship(options: Options) -> None:
     """Everything from check to production, with a table of what each step said."""
     steps = Steps("ship")
+    checked_out(options.dirty)  # before a minute is spent on what cannot be released
     try:
         for verb in ("check", "train", "gate"):
             with steps.step(verb) as told:
@@ -50,7 +51,7 @@ def ship(options: Options) -> None:
             told(f"{built.name}, sha256 {built.digest[:12]}")
         for environment in environments().values():
             with steps.step(environment.name) as told:
-                deploy(environment, load(built.name), options.why or built.facts["subject"])
+                deploy(environment, load(built.name), options.why or built.subject)
                 told(environment.url)
     finally:
         say()
@@ -64,7 +65,7 @@ def ship(options: Options) -> None:
 def deploy_release(options: Options) -> None:
     environment = find(options.env)
     release = load(options.release) if options.release else newest()
-    deploy(environment, release, options.why or release.facts["subject"])
+    deploy(environment, release, options.why or release.subject)
 
 
 def bring_up(options: Options) -> None:
@@ -111,6 +112,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OpsError as error:
         complain(error.cause, error.remedy)
         return 1
+    except BrokenPipeError:  # `make status | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
     except KeyboardInterrupt:
         complain("interrupted; what served before goes on serving", "")
         return 130

@@ -126,5 +126,6 @@ def find(name: str) -> Environment:
     """The environment of that name."""
     known = environments()
     if name not in known:
-        raise OpsError(f"there is no environment {name!r}", f"make ... ENV={'|'.join(known)}")
+        cause = f"there is no environment {name!r}" if name else "ENV is missing"
+        raise OpsError(cause, f"make ... ENV={'|'.join(known)}")
     return known[name]

@@ -6,6 +6,7 @@ Until the last step any failure leaves the old release serving. A rollback asks 
 the traffic back to the release that is still warm. Touch this file to change the steps.
 """
 
+import signal
 import time
 
 import httpx
@@ -13,7 +14,7 @@ import httpx
 from . import client, envoy, state, supervisor, verify
 from .config import Environment, OpsError, environments
 from .console import Steps
-from .release import Release, crown, install, load, prove, prune, record
+from .release import RELEASES, Release, crown, install, load, prove, prune, record
 from .state import State
 
 
@@ -33,6 +34,7 @@ def deploy(environment: Environment, release: Release, why: str) -> None:
             try:
                 _bring_in(environment, release, before, steps)
             except BaseException as error:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not stop this
                 with steps.step("undo") as say:
                     change(environment, before)
                     say(f"{before.serving or 'nothing'} serves, as before")
@@ -69,7 +71,7 @@ def rollback(environment: Environment, why: str) -> None:
     """Give the traffic back to the release before the one that serves."""
     name, now = environment.name, state.read(environment)
     # A canary that was cut off is what has to go, not the release that serves beside it.
-    back = State(history=now.history if now.weight else now.history[:-1])
+    back = State(history=_on_disk(now.history if now.weight else now.history[:-1]))
     if now.serving is None:
         raise OpsError(f"nothing is deployed to {name}", "make ship")
     if back.serving is None:
@@ -92,13 +94,14 @@ def rollback(environment: Environment, why: str) -> None:
 
 def up(environment: Environment) -> None:
     """Start again what should run, after a reboot or an accident."""
-    steps, serving = Steps(environment.name), state.read(environment).serving
-    if serving is None:
+    steps = Steps(environment.name)
+    if state.read(environment).serving is None:
         steps.note("nothing was deployed yet; make ship")
         return
-    with state.changing(environment, "up", serving, ""), steps.step("up") as say:
-        change(environment, recover(environment, steps))
-        say(f"{environment.url} answers from {serving}")
+    with state.changing(environment, "up", "", ""), steps.step("up") as say:
+        wanted = recover(environment, steps)
+        change(environment, wanted)
+        say(f"{environment.url} answers from {wanted.serving or 'nobody: make ship'}")
 
 
 def _confirm(environment: Environment, release: str) -> None:
@@ -117,23 +120,29 @@ def _answered_by(environment: Environment) -> str:
         return type(error).__name__
 
 
-def converge(environment: Environment, wanted: State) -> None:
-    """Run the releases of the state and give each its share of the traffic.
+def change(environment: Environment, wanted: State) -> None:
+    """Remember a state, then make the machine match it: after a crash, the next verb does.
 
-    New processes start before a route names them; old ones stop after their last answer.
+    May be called at any time and after any accident; what already matches is left alone. New
+    processes start before a route names them; old ones stop after their last answer.
     """
-    running = wanted.running
-    releases = [load(name) for name in running]
-    for release in releases:
-        install(release)
-    supervisor.start(environment, {release.name: release.folder for release in releases})
+    folders = {}
+    for name in wanted.running:
+        try:
+            install(load(name))
+            folders[name] = RELEASES / name
+        except OpsError:
+            if name != wanted.previous:  # the warm spare may be gone; the others may not
+                raise
+    state.write(environment, wanted)
+    supervisor.start(environment, folders)
     if wanted.serving:
         wait_ready(environment, wanted.serving, everyone=False)
     groups = {process.group for process in supervisor.processes(environment)} - {"envoy"}
-    leaving = sorted(groups - set(running))
-    sockets = {name: supervisor.sockets(environment, name) for name in [*running, *leaving]}
+    leaving = sorted(groups - set(folders))
+    sockets = {name: supervisor.sockets(environment, name) for name in [*folders, *leaving]}
     envoy.publish(environment, "clusters.json", envoy.clusters(sockets))
-    envoy.publish(environment, "routes.json", envoy.routes(running, wanted.weights))
+    envoy.publish(environment, "routes.json", envoy.routes(list(folders), wanted.weights))
     for name in leaving:
         envoy.drain(environment, name)
         del sockets[name]
@@ -141,21 +150,20 @@ def converge(environment: Environment, wanted: State) -> None:
         supervisor.stop_group(environment, name)
 
 
-def change(environment: Environment, wanted: State) -> None:
-    """Remember a state first, then make the machine match it: after a crash the next verb does."""
-    state.write(environment, wanted)
-    converge(environment, wanted)
-
-
 def recover(environment: Environment, steps: Steps) -> State:
-    """The state without a deploy that was cut off, which is taken out."""
+    """The state without a deploy that was cut off, and without releases that were deleted."""
     found = state.read(environment)
-    if found.candidate is None:
-        return found
-    clean = State(history=found.history)
-    change(environment, clean)
-    steps.note(f"a deploy of {found.candidate} was cut off; it was taken out")
+    clean = State(history=_on_disk(found.history))
+    if clean.history != found.history:
+        steps.note(f"deleted releases are forgotten: {set(found.history) - set(clean.history)}")
+    if found.candidate:
+        change(environment, clean)
+        steps.note(f"a deploy of {found.candidate} was cut off; it was taken out")
     return clean
+
+
+def _on_disk(history: list[str]) -> list[str]:
+    return [name for name in history if (RELEASES / name / "release.json").exists()]
 
 
 def wait_ready(environment: Environment, release: str, everyone: bool = True) -> int:

@@ -22,9 +22,10 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel
 
 from .config import ROOT, STATE, Environment, OpsError, package_name
 from .state import actor, now, replace
@@ -36,20 +37,39 @@ ARTIFACTS = ROOT / "src" / package_name() / "artifacts"  # of the model trained 
 KEEP = 10  # releases kept on disk beside those that an environment remembers
 
 
-@dataclass(frozen=True)
-class Release:
-    """A release on disk. `digest` is the sha256 of its wheel, `facts` what release.json says."""
+class Verdict(BaseModel):
+    """What an environment said of a release."""
+
+    result: str
+    digest: str
+    at: str
+    who: str
+
+
+class Release(BaseModel):
+    """What release.json says. `digest` is the sha256 of the wheel."""
 
     name: str
-    folder: Path
+    commit: str
+    subject: str
+    dirty: bool
+    built: str
+    builder: str
+    wheel: str
     digest: str
-    wheel: Path
-    facts: dict[str, Any]
+    requirements_sha256: str
+    model_sha256: str
+    expires: str
+    environments: dict[str, Verdict] = {}
+
+    @property
+    def folder(self) -> Path:
+        return RELEASES / self.name
 
 
 def build(dirty: bool = False) -> Release:
     """Build a release from the commit that is checked out and the model trained from it."""
-    commit, changed = _commit(dirty)
+    commit, changed = checked_out(dirty)
     model = _accepted_model(commit + ("-dirty" if changed else ""))
     RELEASES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=RELEASES, prefix=".build-") as scratch:
@@ -65,21 +85,20 @@ def build(dirty: bool = False) -> Release:
         (folder / "requirements.txt").write_text(run(*locked), "utf-8")
         for file in ("golden.json", "report.json"):
             shutil.copyfile(GATE / file, folder / file)
-        facts = {
-            "release": name,
-            "commit": commit,
-            "subject": run("git", "log", "-1", "--format=%s").strip(),
-            "dirty": changed,
-            "built": now(),
-            "builder": actor(),
-            "wheel": wheel.name,
-            "digest": digest,
-            "requirements_sha256": sha256(folder / "requirements.txt"),
-            "model_sha256": model["model_sha256"],
-            "expires": model["expires"],
-            "environments": {},
-        }
-        replace(folder / "release.json", json.dumps(facts, indent=2) + "\n")
+        release = Release(
+            name=name,
+            commit=commit,
+            subject=run("git", "log", "-1", "--format=%s").strip(),
+            dirty=changed,
+            built=now(),
+            builder=actor(),
+            wheel=wheel.name,
+            digest=digest,
+            requirements_sha256=sha256(folder / "requirements.txt"),
+            model_sha256=model["model_sha256"],
+            expires=model["expires"],
+        )
+        replace(folder / "release.json", release.model_dump_json(indent=2) + "\n")
         shutil.rmtree(RELEASES / name, ignore_errors=True)  # half of an earlier one
         folder.rename(RELEASES / name)
     return load(name)
@@ -94,11 +113,13 @@ def load(name: str) -> Release:
         raise OpsError(f"{what} {name!r}", "ls .state/releases; make build makes a new one")
     [folder] = exact or found
     try:
-        facts = json.loads((folder / "release.json").read_text("utf-8"))
-        return Release(folder.name, folder, facts["digest"], folder / facts["wheel"], facts)
-    except (OSError, ValueError, KeyError, TypeError):
+        release = Release.model_validate_json((folder / "release.json").read_bytes())
+        if release.name != folder.name:
+            raise ValueError("it describes another release")
+        return release
+    except (OSError, ValueError):
         cause = f"{folder / 'release.json'} is broken"
-        raise OpsError(cause, f"delete {folder}, then make build") from None
+        raise OpsError(cause, "restore that file, or deploy another release") from None
 
 
 def newest() -> Release:
@@ -111,29 +132,28 @@ def newest() -> Release:
 
 def prove(release: Release, environment: Environment) -> str:
     """Check that the files are those that were built, and passed the environment before this."""
-    locked = release.folder / "requirements.txt"
-    expected = {release.wheel: release.digest, locked: release.facts["requirements_sha256"]}
-    for path, digest in expected.items():
+    hashes = {release.wheel: release.digest, "requirements.txt": release.requirements_sha256}
+    for name, digest in hashes.items():
+        path = release.folder / name
         if not path.exists() or sha256(path) != digest:
-            remedy = f"delete {release.folder}, then make build"
-            raise OpsError(f"{path.name} is not the file that was built", remedy)
+            remedy = f"restore it, or delete {release.folder} and make build"
+            raise OpsError(f"{name} is not the file that was built", remedy)
     if environment.after is None:
         return "the wheel is the one that was built"
-    verdict = release.facts["environments"].get(environment.after, {})
-    if verdict.get("result") != "passed" or verdict.get("digest") != release.digest:
+    verdict = release.environments.get(environment.after)
+    if verdict is None or verdict.result != "passed" or verdict.digest != release.digest:
         remedy = f"make deploy ENV={environment.after} RELEASE={release.name}"
         raise OpsError(f"{release.name} has not passed {environment.after}", remedy)
-    return f"passed {environment.after} at {verdict['at']}"
+    return f"passed {environment.after} at {verdict.at}"
 
 
 def record(release: Release, environment: Environment, result: str) -> None:
     """Write into release.json what an environment said."""
     with _alone(release):
-        path = release.folder / "release.json"
-        facts = json.loads(path.read_text("utf-8"))
-        verdict = {"result": result, "digest": release.digest, "at": now(), "who": actor()}
-        facts["environments"][environment.name] = verdict
-        replace(path, json.dumps(facts, indent=2) + "\n")
+        fresh = load(release.name)
+        said = Verdict(result=result, digest=release.digest, at=now(), who=actor())
+        fresh.environments[environment.name] = said
+        replace(release.folder / "release.json", fresh.model_dump_json(indent=2) + "\n")
 
 
 def install(release: Release) -> str:
@@ -148,21 +168,24 @@ def install(release: Release) -> str:
         pip = ["uv", "pip", "install", "--quiet", "--no-deps", "--python", str(venv)]
         locked = ["--require-hashes", "-r", str(release.folder / "requirements.txt")]
         run(*pip, *locked, remedy="check the network, then deploy again")
-        run(*pip, "--compile-bytecode", str(release.wheel))
+        run(*pip, "--compile-bytecode", str(release.folder / release.wheel))
         done.touch()
     return "installed"
 
 
 def crown(release: Release) -> bool:
     """Remember the model of a release in production when it is the best one so far."""
-    report = json.loads((release.folder / "report.json").read_text("utf-8"))
-    best = report["champion"]
-    if best is not None and report["skill"] < best["skill"]:
-        return False
+    mine = json.loads((release.folder / "report.json").read_text("utf-8"))
+    with contextlib.suppress(OSError, ValueError, KeyError):  # no champion yet, or a broken one
+        best = json.loads((CHAMPION / "report.json").read_text("utf-8"))
+        same_rows = mine["golden_fingerprint"] == best["golden_fingerprint"]
+        if same_rows and mine["skill"] <= best["skill"]:
+            return False
     beside = CHAMPION.with_name(".champion.new")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
-    with zipfile.ZipFile(release.wheel) as archive:
+    shutil.copyfile(release.folder / "report.json", beside / "report.json")
+    with zipfile.ZipFile(release.folder / release.wheel) as archive:
         for name in ("model.onnx", "model.json"):
             (beside / name).write_bytes(archive.read(f"{package_name()}/artifacts/{name}"))
     shutil.rmtree(CHAMPION, ignore_errors=True)
@@ -194,8 +217,10 @@ def run(*command: str, env: dict[str, str] | None = None, remedy: str = "") -> s
     """Run a program in the repository and return what it printed; its last line is the cause."""
     variables = {k: v for k, v in os.environ.items() if k != "VIRTUAL_ENV"} | (env or {})
     try:
+        program = os.environ.get("UV", "uv") if command[0] == "uv" else command[0]
+        words = [program, *command[1:]]
         done = subprocess.run(
-            command, cwd=ROOT, env=variables, check=True, capture_output=True, text=True
+            words, cwd=ROOT, env=variables, check=True, capture_output=True, text=True
         )
     except FileNotFoundError:
         raise OpsError(f"{command[0]} is not installed", f"install {command[0]}") from None
@@ -212,7 +237,7 @@ def _alone(release: Release) -> Iterator[None]:
         yield
 
 
-def _commit(dirty: bool) -> tuple[str, bool]:
+def checked_out(dirty: bool) -> tuple[str, bool]:
     """The commit checked out, and whether anything differs from it."""
     remedy = 'git init && git add --all && git commit -m "Start", then again'
     commit = run("git", "rev-parse", "--verify", "HEAD", remedy=remedy).strip()
@@ -228,13 +253,13 @@ def _accepted_model(commit: str) -> Any:
     try:
         report = json.loads((GATE / "report.json").read_text("utf-8"))
         model = json.loads((ARTIFACTS / "model.json").read_text("utf-8"))
-        actual = sha256(ARTIFACTS / "model.onnx")
-    except (OSError, ValueError):
+        hashes = {report["model_sha256"], model["model_sha256"], sha256(ARTIFACTS / "model.onnx")}
+        accepted, trained_from = report["accepted"], model["commit"]
+    except (OSError, ValueError, KeyError, TypeError):
         raise OpsError("there is no model that passed the gate", "make train gate") from None
-    if model["commit"] != commit:
-        cause = f"the model was trained from {model['commit'][:14]}, not from {commit[:14]}"
-        raise OpsError(cause, "make train gate")
-    if not report["accepted"] or {report["model_sha256"], model["model_sha256"]} != {actual}:
+    if trained_from != commit:
+        raise OpsError("the model was trained from other files than these", "make train gate")
+    if not accepted or len(hashes) != 1:
         raise OpsError("the gate has not accepted this model", "make train gate")
     return model
 

@@ -5,31 +5,39 @@ Touch this file to show something more. It reads and asks; it changes nothing.
 
 import json
 import time
-from datetime import datetime
 from typing import Any
 
 import psutil
 
 from . import client, envoy, state, supervisor
-from .config import Environment, environments
+from .config import Environment, OpsError, environments
 from .console import say, table
 from .release import load
+
+SHOWN = ("environment", "release", "age", "health", "requests", "errors", "memory", "url")
+STARTING = 5  # seconds within which the processes of a change start
 
 
 def show(as_json: bool = False) -> None:
     """Print the status of every environment."""
-    found = [collect(environment) for environment in environments().values()]
+    found = []
+    for environment in environments().values():
+        try:
+            found.append(collect(environment))
+        except OpsError as error:  # the others are shown all the same
+            broken = dict.fromkeys(SHOWN) | {"environment": environment.name}
+            remark = f"{error.cause}; {error.remedy}"
+            found.append(broken | {"health": "broken", "memory": 0, "remarks": [remark]})
     if as_json:
         say(json.dumps(found, indent=2))
         return
-    shown = ("environment", "release", "age", "health", "requests", "errors", "memory", "url")
     rows = [
         facts
         | {"age": _duration(facts["age"]), "memory": f"{facts['memory'] / 2**20:.0f} MB"}
         | {"release": facts["release"] or "-"}
         for facts in found
     ]
-    table([name.upper() for name in shown], [[str(row[name]) for name in shown] for row in rows])
+    table([name.upper() for name in SHOWN], [[str(row[name]) for name in SHOWN] for row in rows])
     for facts in found:
         for remark in facts["remarks"]:
             say(f"{facts['environment']}: {remark}")
@@ -45,7 +53,7 @@ def collect(environment: Environment) -> dict[str, Any]:
         "release": wanted.serving,
         "previous": wanted.previous,
         "candidate": wanted.candidate,
-        "age": _since(environment, "deploy", "rollback"),
+        "age": _since(environment),
         "memory": sum(_memory(process.pid) for process in running),
         "processes": [process._asdict() for process in running],
         "ready": 0,
@@ -83,14 +91,13 @@ def _remarks(environment: Environment, facts: dict[str, Any]) -> list[str]:
         found.append(f"{facts['candidate']} is on its way in, or was cut off; make up ENV={name}")
     if facts["previous"]:
         found.append(f"make rollback ENV={name} gives the traffic back to {facts['previous']}")
-    since = _since(environment, "deploy", "rollback", "up")
     for process in facts["processes"]:
         age = time.time() - process["start"]
         if process["statename"] in ("BACKOFF", "FATAL"):
             found.append(f"{process['name']} keeps ending; see {process['stdout_logfile']}")
-        elif since is not None and age < since - 1:
+        elif facts["age"] and age < facts["age"] - STARTING:
             found.append(f"{process['name']} had ended; it was started again {_duration(age)} ago")
-    expires = load(facts["release"]).facts["expires"] if facts["release"] else "never"
+    expires = load(facts["release"]).expires if facts["release"] else "never"
     if expires < state.now():
         found.append(f"the model expired on {expires[:10]}; bring newer data and make ship")
     return found
@@ -103,15 +110,10 @@ def _memory(pid: int) -> int:
         return 0
 
 
-def _since(environment: Environment, *actions: str) -> float | None:
-    """Seconds since one of the actions was last done, from the audit log."""
-    try:
-        lines = (environment.folder / "audit.jsonl").read_text("utf-8").splitlines()
-        done = [json.loads(line) for line in lines[-100:]]
-        times = [x["at"] for x in done if x["result"] == "done" and x["action"] in actions]
-        return time.time() - datetime.fromisoformat(times[-1]).timestamp()
-    except (OSError, ValueError, KeyError, IndexError):
-        return None
+def _since(environment: Environment) -> float | None:
+    """Seconds since the state last changed, which is when its processes were started."""
+    path = environment.folder / "state.json"
+    return time.time() - path.stat().st_mtime if path.exists() else None
 
 
 def _duration(seconds: float | None) -> str:

@@ -76,13 +76,12 @@ def start(environment: Environment, releases: Mapping[str, Path]) -> None:
 
     Starts what is missing and leaves alone what runs, releases that are not named too.
     """
-    if alive(environment):
-        _write_config(environment, releases)
+    _write_config(environment, releases)
+    try:
         _update(environment, releases)
-    else:
-        end_leftovers(environment)
+    except (OSError, xmlrpc.client.Error):  # it is gone, or its files are: the folder was moved
+        stop(environment)
         _free_port(environment)
-        _write_config(environment, releases)
         _launch(environment)
     if not until(lambda: envoy.stats(environment, "server.live").get("server.live"), 10):
         _free_port(environment)
@@ -156,7 +155,8 @@ def leftovers(environment: Environment) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get(MARK) == str(environment.folder):
+            mark, folder = process.environ().get(MARK), str(environment.folder)
+            if mark and folder in (mark, process.cwd()):  # the latter follows a moved folder
                 found.append(process)
     return found
 
@@ -253,16 +253,17 @@ def _write_config(environment: Environment, releases: Mapping[str, Path]) -> Non
     command += ["--concurrency", "1", "--log-level", "error"]
     # A changed bootstrap changes the command, and so tells supervisord to start Envoy anew.
     command += ["--service-node", hashlib.sha256(bootstrap.encode()).hexdigest()[:12]]
-    programs = [("envoy", _command(command), 1, environment.folder)]
+    programs = [("envoy", _command(command), 1)]
     for name, folder in releases.items():
         words = [folder / "venv/bin/python", "-m", f"{package_name()}.serve", "--uds", run / name]
         serve = f"{_command(words)}.%(process_num)d.sock"
         (run / f"{name}.metrics").mkdir(exist_ok=True)  # where its processes add up their numbers
-        programs.append((name, serve, len(sockets(environment, name)), folder))
+        programs.append((name, serve, len(sockets(environment, name))))
     known: dict[str, object] = {"run": _escape(run), "logs": _escape(logs), "stop": STOP_SECONDS}
+    known["folder"] = _escape(environment.folder)
     text = MAIN.format(**known)
-    for name, line, count, folder in programs:
-        known |= {"name": name, "command": line, "count": count, "folder": _escape(folder)}
+    for name, line, count in programs:
+        known |= {"name": name, "command": line, "count": count}
         text += PROGRAM.format(**known)
     replace(run / "supervisor.conf", text)
 

@@ -1,4 +1,4 @@
-"""A shipped project to experiment on: three releases, and a switch that makes one of them faulty."""
+"""A shipped project to experiment on: three releases, and a switch that makes one faulty."""
 
 from __future__ import annotations
 
@@ -40,24 +40,25 @@ if _word == "ends":
 if _word == "hangs":
     time.sleep(3600)
 if _word:
-    import fastapi
+    import uvicorn
 
-    _honest = fastapi.FastAPI.__call__
+    def _run(app, _honest=uvicorn.run, **options):
+        async def faulty(scope, receive, send):
+            async def twisted(message):
+                if message["type"] == "http.response.start" and _word == "broken version":
+                    if scope["path"] == "/version":
+                        message["status"] = 500
+                if message["type"] == "http.response.body" and _word == "wrong":
+                    message["body"] = message["body"].replace(b":0.", b":1.")
+                await send(message)
 
-    async def _faulty(self, scope, receive, send):
-        async def twisted(message):
-            if message["type"] == "http.response.start" and _word == "broken version":
-                if scope["path"] == "/version":
-                    message["status"] = 500
-            if message["type"] == "http.response.body" and _word == "wrong":
-                message["body"] = message["body"].replace(b":0.", b":1.")
-            await send(message)
+            if _word == "slow" and scope["path"] == "/predict":
+                await asyncio.sleep(0.4)
+            await app(scope, receive, twisted)
 
-        if _word == "slow" and scope["path"] == "/predict":
-            await asyncio.sleep(0.4)
-        await _honest(self, scope, receive, twisted)
+        _honest(faulty, **options)
 
-    fastapi.FastAPI.__call__ = _faulty
+    uvicorn.run = _run
 """
 
 

@@ -44,7 +44,7 @@ def test_a_slow_trickle_over_many_connections_loses_no_request(shop: Shop) -> No
 def test_a_rollback_is_answered_by_the_old_release_within_a_second(shop: Shop) -> None:
     before = shop.served()
     shop.deploy("production", shop.other())
-    with load(shop.port(), shop.row, connections=4) as under_way:
+    with load(shop.port(), shop.row, connections=16, pause=0.05) as under_way:
         started = time.monotonic()
         process = shop.start("rollback", "--env", "production", "--why", "it smells")
         while shop.served() != before:

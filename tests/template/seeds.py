@@ -25,7 +25,7 @@ def main(package: str, folder: Path) -> dict[str, object]:
 
     honest = [made("honest", seed, table) for seed in range(20)]
     scores = [gate.measure(model.load(place), held_out) for place in honest]
-    best = sorted(range(20), key=lambda i: -scores[i].skill)
+    best = sorted(range(20), key=lambda i: -scores[i]["all"].skill)
     told = []
     for number, place in enumerate(honest):
         rival = honest[best[0] if best[0] != number else best[1]]
@@ -39,9 +39,9 @@ def main(package: str, folder: Path) -> dict[str, object]:
         "honest": [report.reasons for report in told],
         "shuffled": [report.reasons for report in shuffled],
         "honest_skill": [report.skill for report in told],
-        "honest_slices": [[part.skill for part in report.slices] for report in told],
+        "honest_slices": [[part.skill for part in report.slices.values()] for report in told],
         "shuffled_skill": [report.skill for report in shuffled],
-        "shuffled_worst": [min(p.skill for p in report.slices) for report in shuffled],
+        "shuffled_worst": [min(p.skill for p in report.slices.values()) for report in shuffled],
     }
 
 

@@ -1,9 +1,16 @@
 """The gate: may this model be released? It is judged on the golden dataset, never trained on.
 
-A model must beat a trivial answer, the limits in pyproject.toml, and the best model accepted so
-far within a margin, overall and on every slice that is large enough. The verdict is written for
-machines (report.json), for people (report.md), and for the deploy, which compares what a server
-answers with what the model said here (golden.json). Touch this file to add a rule.
+A model must hold the limits in pyproject.toml and not be worse than the best model accepted so
+far, overall and on every slice that is large enough. The verdict is written for machines
+(report.json), for people (report.md), and for the deploy, which compares what a server answers
+with what the model said here (golden.json). How good a model is, is one number:
+
+    skill = 1 - mean squared error / mean squared error of the best constant answer
+
+For classes the squared error is that of the vector of probabilities, and skill is the Brier skill
+score (Brier 1950, Monthly Weather Review 78, 1-3; Murphy 1988, Monthly Weather Review 116,
+2417-2424). For numbers it is R squared. 1 is perfect, 0 no better than always answering the
+frequencies of the classes, or the mean. Touch this file to add a rule.
 """
 
 import argparse
@@ -11,7 +18,7 @@ import json
 import sys
 import tomllib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,71 +27,93 @@ import pandas as pd
 from . import golden
 from .data import SCHEMA, SLICES
 from .model import ARTIFACTS, Model, ModelError, load
-from .score import Score, Slice, score
 
-ACCEPTED, REFUSED, USAGE = 0, 1, 2
-
-
-@dataclass(frozen=True)
-class Limits:
-    """[tool.mlops.gate] in pyproject.toml."""
-
-    min_skill: float  # on all golden rows
-    min_slice_skill: float  # on the worst slice
-    margin: float  # how much skill may be lost against the champion
-    slice_margin: float  # the same on any one slice
-    min_slice_rows: int  # smaller slices are reported, not judged
+ALL = "all"  # the name of the slice that every row is in
+METRIC = "accuracy" if SCHEMA.classes else "mean absolute error"  # in units of the target
+Limits = dict[str, float]  # [tool.mlops.gate] in pyproject.toml, where each is explained
 
 
 def limits_of(pyproject: Path) -> Limits:
-    return Limits(**tomllib.loads(pyproject.read_text("utf-8"))["tool"]["mlops"]["gate"])
+    return dict(tomllib.loads(pyproject.read_text("utf-8"))["tool"]["mlops"]["gate"])
 
 
 @dataclass(frozen=True)
+class Slice:
+    """How good a model is on a part of the rows."""
+
+    name: str
+    rows: int
+    skill: float
+    value: float  # of METRIC, which people know
+
+
+@dataclass
 class Report:
-    """The verdict and what led to it, as report.json has it."""
+    """The verdict and what led to it, as report.json has it; a model may be past scoring."""
 
     limits: Limits
     golden_rows: int
     golden_fingerprint: str
     accepted: bool = False
-    reasons: tuple[str, ...] = ()
+    reasons: list[str] = field(default_factory=list)
     note: str = "not compared with a champion"
     model_sha256: str | None = None
     skill: float | None = None
-    slices: tuple[Slice, ...] = ()
+    metric: str = METRIC
     worst_slice: Slice | None = None
-    metric: str = ""
-    value: float | None = None
-    champion: Score | None = None
+    slices: dict[str, Slice] = field(default_factory=dict)
+    champion: Slice | None = None
+    champion_slices: dict[str, Slice] = field(default_factory=dict)
 
     def lines(self) -> list[str]:
         """The verdict for a terminal: the result, then each reason on a line of its own."""
         head = f"{'accepted' if self.accepted else 'refused'} on {self.golden_rows} golden rows"
-        if self.skill is not None:
-            head += f": skill {self.skill:.3f}, {self.metric} {self.value:.4g}"
+        if self.slices:
+            head += f": skill {self.skill:.3f}, {METRIC} {self.slices[ALL].value:.4g}"
         return [head, self.note, *self.reasons]
 
     def markdown(self) -> str:
         """The verdict as a page, for a pull request."""
-        title, *rest = self.lines()
-        lines = [f"## Gate: {title}", "", *(f"- {line}" for line in rest), ""]
-        if self.skill is not None:
-            rows = [Slice("all", self.golden_rows, self.skill), *self.slices]
-            best = _skills(self.champion)
-            lines += ["| rows | number | skill | champion |", "|---|--:|--:|--:|"]
-            for row in rows:
-                before = f"{best[row.name]:.3f}" if row.name in best else ""
-                lines.append(f"| {row.name} | {row.rows} | {row.skill:.3f} | {before} |")
-            lines += ["", "Skill: 1 is perfect, 0 no better than the best constant answer.", ""]
-        return "\n".join([*lines, f"Model `{self.model_sha256}`", ""])
+        head, *rest = [*self.lines(), f"model `{self.model_sha256}`"]
+        page = [f"## Gate: {head}", "", *(f"- {line}" for line in rest)]
+        if self.slices:
+            page += [
+                "",
+                f"| rows | number | {METRIC} | skill | champion |",
+                "|---|--:|--:|--:|--:|",
+            ]
+        for name, part in self.slices.items():
+            best = self.champion_slices.get(name)
+            row = (name, part.rows, f"{part.value:.4g}", f"{part.skill:.3f}")
+            page.append(
+                "| {} | {} | {} | {} | {} |".format(*row, f"{best.skill:.3f}" if best else "")
+            )
+        return "\n".join([*page, ""])
 
 
-def measure(model: Model, rows: pd.DataFrame) -> Score:
-    """The score of a model on the golden rows and on each slice of them."""
+def measure(model: Model, rows: pd.DataFrame) -> dict[str, Slice]:
+    """How good a model is on rows of the table, all and each slice of them that is not empty.
+
+    A slice's own error is held against the best constant answer to all rows.
+    Raises ValueError when the target is the same in every row, as skill has no meaning then.
+    """
     matrix, target = golden.encode(rows)
-    masks = {name: np.asarray(chooses(rows), dtype=bool) for name, chooses in SLICES.items()}
-    return score(SCHEMA, model.vectors(matrix), target, masks)
+    said = model.vectors(matrix)
+    actual = np.eye(len(SCHEMA.classes))[target.astype(int)] if SCHEMA.classes else target[:, None]
+    errors = ((said - actual) ** 2).sum(axis=1)
+    reference = ((actual.mean(axis=0) - actual) ** 2).sum(axis=1).mean()
+    if not reference > 0:
+        raise ValueError("every row has the same target, so no model can show skill")
+    values = said.argmax(axis=1) == target if SCHEMA.classes else np.abs(said - actual)
+    masks = {ALL: np.full(len(rows), True)}
+    masks |= {name: np.asarray(chooses(rows), dtype=bool) for name, chooses in SLICES.items()}
+    return {
+        name: Slice(
+            name, int(m.sum()), 1 - float(errors[m].mean() / reference), float(values[m].mean())
+        )
+        for name, m in masks.items()
+        if m.any()
+    }
 
 
 def objections(model: Model, rows: pd.DataFrame) -> Iterator[str]:
@@ -96,44 +125,38 @@ def objections(model: Model, rows: pd.DataFrame) -> Iterator[str]:
         yield "data/golden.csv changed since the training, which may have seen its rows: make train"
     tried = {"golden rows": golden.encode(rows)[0], "rows in accepted ranges": SCHEMA.sample(500)}
     for name, matrix in tried.items():
-        wrong = (~np.isfinite(model.vectors(matrix))).any(axis=1).sum()
-        if wrong:
+        if wrong := (~np.isfinite(model.vectors(matrix))).any(axis=1).sum():
             yield f"the answer is not a finite number for {wrong} of {len(matrix)} {name}"
 
 
-def judge(scored: Score, champion: Score | None, limits: Limits) -> Iterator[str]:
+def judge(slices: dict[str, Slice], champion: dict[str, Slice], limits: Limits) -> Iterator[str]:
     """Why a scored model is refused; nothing when it is accepted."""
-    rules = {"all": (limits.min_skill, limits.margin)}
-    for part in scored.slices:
-        if part.rows >= limits.min_slice_rows:
-            rules[part.name] = (limits.min_slice_skill, limits.slice_margin)
-    skills, best = _skills(scored), _skills(champion)
-    for name, (minimum, margin) in rules.items():
-        told = f"skill {skills[name]:.3f}" + (f" on the slice '{name}'" if name != "all" else "")
+    for name, part in slices.items():
+        kind, where = ("slice_", f" on the slice '{name}'") if name != ALL else ("", "")
+        if kind and part.rows < limits["min_slice_rows"]:
+            continue
+        minimum, margin = limits[f"min_{kind}skill"], limits[f"{kind}margin"]
+        told = f"skill {part.skill:.3f}{where}"
         # Written so that a skill that is no number is refused too.
-        if not skills[name] >= minimum:
+        if not part.skill >= minimum:
             yield f"{told} is below the minimum of {minimum:g}"
-        if name in best and not skills[name] >= best[name] - margin:
-            yield f"{told} is worse than the champion's {best[name]:.3f} by more than {margin:g}"
+        best = champion.get(name)
+        if best and not part.skill >= best.skill - margin:
+            yield f"{told} is worse than the champion's {best.skill:.3f} by more than {margin:g}"
 
 
-def _skills(scored: Score | None) -> dict[str, float]:
-    parts = {part.name: part.skill for part in scored.slices} if scored else {}
-    return {**parts, "all": scored.skill} if scored else {}
-
-
-def champion_score(folder: Path, rows: pd.DataFrame) -> tuple[Score | None, str]:
-    """The champion scored on the same rows, and a line that says so or why not."""
+def champion_slices(folder: Path, rows: pd.DataFrame) -> tuple[dict[str, Slice], str]:
+    """How good the champion is on the same rows, and a line that says so or why not."""
     if not folder.is_dir() or not any(folder.iterdir()):
-        return None, "no champion yet: judged by the limits alone"
+        return {}, "no champion yet: judged by the limits alone"
     try:
         champion = load(folder)
+        if champion.schema.shape != SCHEMA.shape:
+            raise ModelError("it was made for another schema")
+        if champion.facts.golden_fingerprint != golden.fingerprint(rows):
+            raise ModelError("it may have been trained on these golden rows")
     except ModelError as error:
-        return None, f"not compared with the champion: {error}"
-    if champion.schema.shape != SCHEMA.shape:
-        return None, "not compared with the champion: it was made for another schema"
-    if champion.facts.golden_fingerprint != golden.fingerprint(rows):
-        return None, "not compared with the champion: it may have been trained on these golden rows"
+        return {}, f"not compared with the champion: {error}"
     return measure(champion, rows), f"compared with the champion {champion.facts.commit[:12]}"
 
 
@@ -149,17 +172,20 @@ def hold(candidate: Path, champion: Path, limits: Limits) -> tuple[Report, list[
     except ModelError as error:
         if not (candidate / "model.onnx").exists():
             raise
-        return replace(report, reasons=(str(error),)), []
-    report = replace(report, model_sha256=model.facts.model_sha256)
-    if reasons := tuple(objections(model, rows)):
-        return replace(report, reasons=reasons), []
-    scored = measure(model, rows)
-    best, note = champion_score(champion, rows)
-    reasons = tuple(judge(scored, best, limits))
-    large = [part for part in scored.slices if part.rows >= limits.min_slice_rows]
-    worst = min(large, key=lambda part: part.skill, default=None)
-    report = replace(report, **vars(scored), champion=best, note=note, worst_slice=worst)
-    report = replace(report, reasons=reasons, accepted=not reasons)
+        report.reasons = [str(error)]
+        return report, []
+    report.model_sha256 = model.facts.model_sha256
+    report.reasons = list(objections(model, rows))
+    if report.reasons:
+        return report, []
+    report.slices = slices = measure(model, rows)
+    report.skill = slices[ALL].skill
+    large = [s for s in slices.values() if s.rows >= limits["min_slice_rows"] and s.name != ALL]
+    report.worst_slice = min(large, key=lambda part: part.skill, default=None)
+    report.champion_slices, report.note = champion_slices(champion, rows)
+    report.champion = report.champion_slices.get(ALL)
+    report.reasons = list(judge(slices, report.champion_slices, limits))
+    report.accepted = not report.reasons
     return report, model.answers(golden.encode(rows)[0])
 
 
@@ -175,14 +201,14 @@ def main() -> int:
     except (FileNotFoundError, ModelError, ValueError, KeyError, TypeError) as error:
         remedy = getattr(error, "remedy", "make golden train")
         print(f"error: {error}\n  try: {remedy}", file=sys.stderr)
-        return USAGE
+        return 2
     options.report.mkdir(parents=True, exist_ok=True)
     (options.report / "report.md").write_text(report.markdown(), "utf-8")
     rows = {"rows": golden.features(golden.read()), "predictions": answers}
     for name, content in {"report": asdict(report), "golden": rows}.items():
         (options.report / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
     print("\n".join(report.lines()))
-    return ACCEPTED if report.accepted else REFUSED
+    return 0 if report.accepted else 1
 
 
 if __name__ == "__main__":

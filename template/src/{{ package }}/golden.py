@@ -50,16 +50,14 @@ def fingerprint(table: pd.DataFrame) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def read(path: Path = GOLDEN) -> pd.DataFrame:
+def read() -> pd.DataFrame:
     """The golden dataset. Raises FileNotFoundError, and ValueError when its columns do not fit."""
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table = pd.read_csv(GOLDEN, dtype=str, keep_default_na=False)
     if list(table.columns) != COLUMNS:
-        raise ValueError(f"the columns of {path} are not those that data.py declares")
-    for feature in SCHEMA.features:
-        if not feature.categories:  # by Python, as not every CSV reader gives the nearest float
-            kind = int if feature.whole else float
-            table[feature.name] = [kind(float(text)) for text in table[feature.name]]
-    return table if SCHEMA.classes else table.astype({SCHEMA.target: float})
+        raise ValueError(f"the columns of {GOLDEN} are not those that data.py declares")
+    kinds = {f.name: int if f.whole else float for f in SCHEMA.features if not f.categories}
+    kinds |= {} if SCHEMA.classes else {SCHEMA.target: float}
+    return table.astype(dict.fromkeys(kinds, float)).astype(kinds)
 
 
 def training_rows(table: pd.DataFrame, golden: pd.DataFrame) -> pd.DataFrame:
@@ -86,20 +84,18 @@ def _keys(table: pd.DataFrame) -> list[tuple[object, ...]]:
     return [tuple(float(v) if isinstance(v, int) else v for v in row) for row in rows]
 
 
-def main() -> int:
+def main() -> None:
     try:
         table = load()
         encode(table)
     except (ValueError, KeyError) as error:
-        print(f"error: the table breaks its schema: {error}", file=sys.stderr)
-        print("  try: correct load() or SCHEMA in data.py", file=sys.stderr)
-        return 1
+        remedy = "correct load() or SCHEMA in data.py"
+        sys.exit(f"error: the table breaks its schema: {error}\n  try: {remedy}")
     rows = draw(table)
     GOLDEN.parent.mkdir(exist_ok=True)
     rows.to_csv(GOLDEN, index=False, lineterminator="\n")
     print(f"wrote {GOLDEN}: {len(rows)} of {len(table)} rows, never to be trained on")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -7,14 +7,15 @@ file to record one more fact about a model.
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
+from pydantic.dataclasses import dataclass
 
 from .schema import Matrix, Schema
 
@@ -43,17 +44,16 @@ class Facts:
     data_fingerprint: str
     golden_fingerprint: str  # of the golden rows that were held out
     training_rows: int
-    validation: Mapping[str, float]  # scores on rows that it was not fitted on
-    example: Mapping[str, object]  # a real row, for the API documentation
-    schema: Mapping[str, Any]
+    validation: dict[str, float]  # scores on rows that it was not fitted on
+    example: dict[str, Any]  # a real row, for the API documentation
+    schema: Schema
 
 
 class Model:
     """A model ready to answer."""
 
     def __init__(self, onnx: bytes, facts: Facts) -> None:
-        self.facts = facts
-        self.schema = Schema.from_json(facts.schema)
+        self.facts, self.schema = facts, facts.schema
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1  # one row is too little work to share
         options.inter_op_num_threads = 1
@@ -62,62 +62,41 @@ class Model:
             self._session = ort.InferenceSession(onnx, options, ["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime has a type of its own for every fault
             raise ModelError(f"onnxruntime cannot load the model: {error}") from None
-        outputs = {output.name: output.type for output in self._session.get_outputs()}
-        self.outputs = list(outputs)
-        width = len(self.schema.features)
+        self.outputs = [output.name for output in self._session.get_outputs()]
+        types = {output.type for output in self._session.get_outputs()}
         inputs = [(i.name, i.type, i.shape[-1]) for i in self._session.get_inputs()]
-        numbers = {"tensor(float)", "tensor(double)", "tensor(int64)"}
-        if inputs != [(INPUT, "tensor(float)", width)] or not set(outputs.values()) <= numbers:
-            raise ModelError(
-                f"the model must take one float32 tensor '{INPUT}' [rows, {width}] and give "
-                "numbers: a prediction (a class as its index) and optionally probabilities",
-                "see to_onnx() in train.py",
-            )
+        width = len(self.schema.features)
+        takes = inputs == [(INPUT, "tensor(float)", width)]
+        gives = types <= {"tensor(float)", "tensor(double)", "tensor(int64)"}
+        if not (takes and gives and len(self.outputs) > bool(self.schema.classes)):
+            cause = f"the model must take one float32 tensor '{INPUT}' [rows, {width}] and give "
+            cause += "numbers: the prediction or, for classes, its index and the probabilities"
+            raise ModelError(cause, "see to_onnx() in train.py")
 
-    def _run(self, matrix: Matrix) -> list[NDArray[Any]]:
-        outputs: list[NDArray[Any]] = self._session.run(self.outputs, {INPUT: matrix})
-        return outputs
-
-    def run(self, matrix: Matrix) -> list[NDArray[Any]]:
+    def run(self, matrix: Matrix, finite: bool = True) -> list[NDArray[Any]]:
         """float32 [rows, features] -> the outputs of the ONNX model, as they are.
 
-        Raises ModelError on a NaN or infinity, which is a fault of the model.
+        Raises ModelError on a NaN or infinity, which is a fault of the model, if `finite`.
         """
-        outputs = self._run(matrix)
-        if not all(np.isfinite(output).all() for output in outputs if output.dtype.kind == "f"):
+        outputs: list[NDArray[Any]] = self._session.run(self.outputs, {INPUT: matrix})
+        if finite and not all(np.isfinite(o).all() for o in outputs if o.dtype.kind == "f"):
             raise ModelError("the model gave a number that is not finite", "make gate")
         return outputs
 
     def vectors(self, matrix: Matrix) -> NDArray[np.float64]:
-        """What the model says, as numbers: probabilities [rows, classes], or values [rows, 1].
+        """Probabilities [rows, classes] or values [rows, 1], finite or not."""
+        said = self.run(matrix, finite=False)[1 if self.schema.classes else 0]
+        return said.reshape(len(matrix), len(self.schema.classes) or 1).astype(np.float64)
 
-        A classifier without probabilities is taken to be certain.
-        """
-        outputs = self._run(matrix)
-        if not self.schema.classes:
-            return outputs[0].reshape(len(matrix), 1).astype(np.float64)
-        if len(outputs) == 2:
-            return outputs[1].reshape(len(matrix), len(self.schema.classes)).astype(np.float64)
-        return one_hot(outputs[0].reshape(-1), len(self.schema.classes))
-
-    def answers(self, matrix: Matrix) -> list[dict[str, object]]:
+    def answers(self, matrix: Matrix) -> list[dict[str, Any]]:
         """What `/predict` answers, a JSON object a row. Raises ModelError as `run` does."""
         first, *rest = (output.reshape(len(matrix), -1).tolist() for output in self.run(matrix))
         classes = self.schema.classes
         if not classes:
             return [{"prediction": value} for (value,) in first]
-        if not rest:
-            return [{"prediction": classes[int(code)]} for (code,) in first]
         shares = (dict(zip(classes, row, strict=True)) for row in rest[0])
-        return [
-            {"prediction": classes[int(code)], "probabilities": share}
-            for (code,), share in zip(first, shares, strict=True)
-        ]
-
-
-def one_hot(codes: NDArray[Any], classes: int) -> NDArray[np.float64]:
-    """[rows] -> [rows, classes], a one in the place of each row's class."""
-    return np.asarray(codes.astype(int)[:, None] == np.arange(classes), dtype=np.float64)
+        codes = (classes[int(code)] for (code,) in first)
+        return [{"prediction": c, "probabilities": s} for c, s in zip(codes, shares, strict=True)]
 
 
 def save(folder: Path, onnx: bytes, facts: Facts) -> None:
@@ -131,11 +110,12 @@ def load(folder: Path = ARTIFACTS) -> Model:
     """Read both files. Raises ModelError when one is missing or they do not belong together."""
     try:
         onnx = (folder / "model.onnx").read_bytes()
-        facts = Facts(**json.loads((folder / "model.json").read_text("utf-8")))
+        facts = TypeAdapter(Facts).validate_json((folder / "model.json").read_bytes())
     except FileNotFoundError as error:
         raise ModelError(f"there is no {Path(error.filename).name} in {folder}") from None
-    except (ValueError, TypeError) as error:
-        raise ModelError(f"{folder / 'model.json'} is not readable: {error}") from None
+    except ValueError as error:
+        why = " ".join(str(error).split())
+        raise ModelError(f"{folder / 'model.json'} is not readable: {why}") from None
     if hashlib.sha256(onnx).hexdigest() != facts.model_sha256:
         raise ModelError(f"{folder / 'model.onnx'} is not the file that model.json describes")
     return Model(onnx, facts)

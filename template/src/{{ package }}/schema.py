@@ -5,25 +5,27 @@ writes it into `model.json`, and the server reads it from there, so that a model
 with the schema it was trained with. Touch this file to teach the schema a new kind of feature.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic.dataclasses import dataclass
 
 Matrix = NDArray[np.float32]
+Problem = tuple[int, str | None, str]  # the number of the row, the field, what is wrong
 MAX_PROBLEMS = 20  # named in one answer; the rest of a bad batch says nothing new
 
 
 class InvalidRowsError(ValueError):
     """Rows that break the schema. Each problem names its row, its field, and what is wrong."""
 
-    def __init__(self, problems: Sequence[Mapping[str, object]]) -> None:
-        self.problems = problems[:MAX_PROBLEMS]
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        named = problems[:MAX_PROBLEMS]
+        self.problems = [{"row": row, "field": field, "message": m} for row, field, m in named]
         super().__init__(
-            "; ".join("row {row}: {field} {message}".format(**p) for p in problems[:3])
+            "; ".join(f"row {row}: {field} {what}" for row, field, what in problems[:3])
         )
 
 
@@ -43,13 +45,8 @@ class Feature:
     categories: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "categories", tuple(self.categories))
         if not self.categories and not -1e30 < self.minimum < self.maximum < 1e30:
             raise ValueError(f"feature {self.name}: the minimum must be below the maximum")
-
-    @cached_property
-    def codes(self) -> dict[str, int]:
-        return {name: code for code, name in enumerate(self.categories)}
 
     @property
     def rule(self) -> str:
@@ -59,10 +56,19 @@ class Feature:
         noun = "a whole number" if self.whole else "a number"
         return f"must be {noun} from {self.minimum:g} to {self.maximum:g}"
 
+    @property
+    def json_schema(self) -> dict[str, Any]:
+        """The same rule for the API documentation."""
+        told = {"description": self.description}
+        if self.categories:
+            return told | {"type": "string", "enum": self.categories}
+        kind = "integer" if self.whole else "number"
+        return told | {"type": kind, "minimum": self.minimum, "maximum": self.maximum}
+
     def encode(self, value: object) -> float | None:
         """The number that the model sees, or None when the value breaks the rule."""
         if self.categories:
-            return self.codes.get(value) if isinstance(value, str) else None
+            return self.categories.index(value) if value in self.categories else None
         # bool is an int to Python, and NaN and infinity are in no range.
         if (type(value) is float or type(value) is int) and self.minimum <= value <= self.maximum:
             return None if self.whole and value % 1 else value
@@ -77,15 +83,35 @@ class Schema:
     target: str
     classes: tuple[str, ...] = ()
 
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> "Schema":
-        """The inverse of dataclasses.asdict."""
-        features = tuple(Feature(**feature) for feature in content["features"])
-        return cls(features, content["target"], tuple(content["classes"]))
-
     @cached_property
     def names(self) -> list[str]:
         return [feature.name for feature in self.features]
+
+    @property
+    def shape(self) -> object:
+        """What two schemas share that encode a row alike, whatever ranges they accept."""
+        return [(f.name, f.categories) for f in self.features], self.target, self.classes
+
+    def encode(self, rows: Sequence[object]) -> Matrix:
+        """Rows of named values -> float32 [rows, features]. Raises InvalidRowsError."""
+        matrix, problems = [], list[Problem]()
+        for number, row in enumerate(rows):
+            if not isinstance(row, dict):
+                problems.append((number, None, "a row must be a JSON object"))
+                continue
+            codes = [f.encode(row.get(f.name)) for f in self.features]
+            matrix.append(codes)
+            if None in codes or len(row) != len(codes):
+                rules = {
+                    f.name: f.rule for f, c in zip(self.features, codes, strict=True) if c is None
+                }
+                told = {name: rule if name in row else "is missing" for name, rule in rules.items()}
+                unknown = sorted(set(row) - set(self.names))
+                told |= {name[:64]: "is not a field of this model" for name in unknown}
+                problems += [(number, name, message) for name, message in told.items()]
+        if problems:
+            raise InvalidRowsError(problems)
+        return np.array(matrix, dtype=np.float32).reshape(-1, len(self.features))
 
     @cached_property
     def _rules(self) -> Matrix:
@@ -96,47 +122,13 @@ class Schema:
         ]
         return np.array(rules, dtype=np.float32).T
 
-    @property
-    def shape(self) -> object:
-        """What two schemas share that encode a row alike, whatever ranges they accept."""
-        return [(f.name, f.categories) for f in self.features], self.target, self.classes
-
-    def encode(self, rows: Sequence[object]) -> Matrix:
-        """Rows of named values -> float32 [rows, features]. Raises InvalidRowsError."""
-        matrix, problems = [], []
-        width = len(self.features)
-        for number, row in enumerate(rows):
-            if not isinstance(row, dict):
-                problems.append(_problem(number, None, "a row must be a JSON object"))
-                continue
-            codes = [f.encode(row[f.name]) if f.name in row else None for f in self.features]
-            matrix.append(codes)
-            if None in codes or len(row) != width:
-                problems += self._explain(number, row, codes)
-                if len(problems) >= MAX_PROBLEMS:
-                    break
-        if problems:
-            raise InvalidRowsError(problems)
-        return np.array(matrix, dtype=np.float32).reshape(-1, width)
-
-    def _explain(
-        self, number: int, row: Mapping[str, object], codes: Sequence[float | None]
-    ) -> list[dict[str, object]]:
-        found = [
-            _problem(number, f.name, f.rule if f.name in row else "is missing")
-            for f, code in zip(self.features, codes, strict=True)
-            if code is None
-        ]
-        unknown = sorted(set(row) - set(self.names))
-        return found + [_problem(number, n[:64], "is not a field of this model") for n in unknown]
-
     def check(self, matrix: Matrix) -> None:
         """Raise InvalidRowsError when numbers that are already encoded break a rule."""
         low, high, whole = self._rules
         bad = ~((low <= matrix) & (matrix <= high)) | ((whole > 0) & (matrix != np.floor(matrix)))
         if bad.any():
             places = ((int(row), self.features[column]) for row, column in np.argwhere(bad))
-            raise InvalidRowsError([_problem(row, f.name, f.rule) for row, f in places])
+            raise InvalidRowsError([(row, f.name, f.rule) for row, f in places])
 
     def sample(self, rows: int) -> Matrix:
         """Encoded rows from all over the accepted ranges, after their two corners."""
@@ -144,7 +136,3 @@ class Schema:
         inside = np.random.default_rng(0).uniform(low, high, (rows, len(low)))
         inside = np.where(whole > 0, np.round(inside), inside)
         return np.vstack([low, high, inside]).astype(np.float32)
-
-
-def _problem(row: int | None, field: str | None, message: str) -> dict[str, object]:
-    return {"field": field, "row": row, "message": message}

@@ -11,34 +11,35 @@ import logging
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pydantic_core
 import uvicorn
 from fastapi import FastAPI
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
-from . import protocol
 from .model import ARTIFACTS, Model, ModelError, load
-from .openapi import predict_docs
-from .schema import InvalidRowsError
-from .telemetry import MODEL, PREDICTIONS, JsonLines, Telemetry
-from .wire import MAX_ROWS, read_body, reply
+from .protocol import MAX_ROWS, read_body, router
+from .telemetry import MODEL, PREDICTIONS, JsonLines, metrics, telemetry
 
-KEEP_ALIVE = 75  # seconds; longer than any proxy in front keeps an idle connection
-DRAIN = 30  # seconds that running requests have after SIGTERM
+SETTINGS: dict[str, Any] = {"lifespan": "off", "ws": "none", "server_header": False}
+SETTINGS |= {"access_log": False, "log_config": None}  # telemetry.py writes the lines
+SETTINGS |= {"timeout_keep_alive": 75}  # seconds; longer than any proxy keeps an idle connection
+SETTINGS |= {"timeout_graceful_shutdown": 30}  # seconds that requests have after SIGTERM
 
 
 def create_app(model: Model, release: str = "unknown") -> ASGIApp:
     """The web application around a model."""
     facts = model.facts
+    names = ("name", "commit", "model_sha256", "data_fingerprint", "created", "expires")
+    told = {"release": release, **{name: getattr(facts, name) for name in names}}
     app = FastAPI(title=facts.name, version=release)
     MODEL.labels(facts.name, release, facts.model_sha256).set(1)
-    app.add_exception_handler(HTTPException, _http_error)
 
     async def predict(request: Request) -> Response:
         try:
@@ -47,48 +48,63 @@ def create_app(model: Model, release: str = "unknown") -> ASGIApp:
             if not 1 <= len(rows) <= MAX_ROWS:
                 raise ValueError(f"a list must hold 1 to {MAX_ROWS} rows")
             answers = model.answers(model.schema.encode(rows))
-        except HTTPException as error:
-            return await _http_error(request, error)
-        except InvalidRowsError as error:
-            return reply({"detail": error.problems}, 422)
-        except ValueError as error:
-            problem = {"field": None, "row": None, "message": str(error)}
-            return reply({"detail": [problem]}, 422)
+        except (HTTPException, ValueError) as error:
+            unplaced = [{"row": None, "field": None, "message": str(error)}]
+            problems = getattr(error, "problems", unplaced)
+            return JSONResponse({"detail": problems}, getattr(error, "status_code", 422))
         if model.schema.classes:
             for answer in answers:
                 PREDICTIONS.labels(answer["prediction"]).inc()
-        return reply(answers if isinstance(content, list) else answers[0])
+        return JSONResponse(answers if isinstance(content, list) else answers[0])
 
     async def version() -> Response:
-        names = ("name", "commit", "model_sha256", "data_fingerprint", "created", "expires")
-        return reply({"release": release, **{name: getattr(facts, name) for name in names}})
+        return JSONResponse(told)
 
     async def prometheus() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return Response(metrics(), media_type=CONTENT_TYPE_LATEST)
 
-    async def home() -> Response:
+    async def home(request: Request) -> Response:
         return RedirectResponse("/docs")
 
-    app.include_router(protocol.router(model))
+    async def explain(request: Request, error: Any) -> Response:
+        key = "error" if request.url.path.startswith("/v2") else "detail"
+        return JSONResponse({key: error.detail}, error.status_code, error.headers)
+
+    app.add_exception_handler(HTTPException, explain)
+    app.include_router(router(model))
     app.add_api_route("/version", version, summary="What runs here")
     app.add_api_route("/metrics", prometheus, summary="Numbers for Prometheus")
-    app.add_api_route("/", home, include_in_schema=False)
+    app.add_route("/", home)
     app.openapi()["paths"]["/predict"] = {"post": predict_docs(model)}
     # The hot path stands before FastAPI, whose layers would cost as much as all the rest.
-    router = Router([Route("/predict", predict, methods=["POST"])], False, app)
-    return Telemetry(router, release)
+    return telemetry(Router([Route("/predict", predict, methods=["POST"])], False, app), release)
 
 
-async def _http_error(request: Request, error: Exception) -> Response:
-    """The shape of an error: `error` for the protocol's clients, `detail` for all others."""
-    status = getattr(error, "status_code", 500)
-    key = "error" if request.url.path.startswith("/v2") else "detail"
-    response = reply({key: getattr(error, "detail", "internal error")}, status)
-    response.headers.update(getattr(error, "headers", None) or {})
-    return response
+def predict_docs(model: Model) -> dict[str, Any]:
+    """What OpenAPI says about `/predict`, made from the model's schema."""
+    example = model.facts.example
+    row = {
+        "type": "object",
+        "properties": {feature.name: feature.json_schema for feature in model.schema.features},
+        "required": model.schema.names,
+        "additionalProperties": False,
+    }
+    rows = {"type": "array", "items": row, "minItems": 1, "maxItems": MAX_ROWS}
+    examples = {"one row": {"value": example}, "several rows": {"value": [example, example]}}
+    content = {"application/json": {"schema": {"anyOf": [row, rows]}, "examples": examples}}
+    said = {
+        "200": "`prediction`, and `probabilities` where there are classes",
+        "413": "The body is too large",
+        "422": "What is wrong, by row and field",
+    }
+    return {
+        "summary": f"Predict {model.schema.target} for one row, or for a list of rows in order",
+        "requestBody": {"required": True, "content": content},
+        "responses": {status: {"description": text} for status, text in said.items()},
+    }
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description="Serve the model.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
@@ -99,24 +115,10 @@ def main() -> int:
     try:
         app = create_app(load(options.model), os.environ.get("RELEASE", "unknown"))
     except ModelError as error:
-        print(f"error: {error}\n  try: {error.remedy}", file=sys.stderr)
-        return 1
+        sys.exit(f"error: {error}\n  try: {error.remedy}")
     gc.freeze()  # what lives as long as the process need not be looked through again
-    uvicorn.run(
-        app,
-        host=options.host,
-        port=options.port,
-        uds=options.uds,
-        access_log=False,  # telemetry.py writes the line
-        log_config=None,
-        lifespan="off",
-        ws="none",
-        server_header=False,
-        timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=DRAIN,
-    )
-    return 0
+    uvicorn.run(app, host=options.host, port=options.port, uds=options.uds, **SETTINGS)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

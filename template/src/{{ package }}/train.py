@@ -6,11 +6,12 @@ not scikit-learn's, `fit` and `to_onnx`.
 """
 
 import argparse
+import contextlib
 import hashlib
 import subprocess
 import sys
 import tomllib
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,10 @@ from threadpoolctl import threadpool_limits
 
 from . import golden
 from .data import SCHEMA, load
+from .gate import ALL, METRIC, measure
 from .golden import Target
 from .model import ARTIFACTS, INPUT, Facts, Model, ModelError, save
 from .schema import Matrix
-from .score import score
 
 
 def estimator(seed: int) -> Any:
@@ -71,12 +72,11 @@ def train(table: pd.DataFrame, held_out: pd.DataFrame, seed: int) -> tuple[bytes
         training_rows=len(fitting),
         validation={},
         example=golden.features(held_out.head(1))[0],
-        schema=asdict(SCHEMA),
+        schema=SCHEMA,
         **origin(settings["tool"]["mlops"]["model"]["expires_after_days"]),
     )
-    matrix, target = golden.encode(validating)
-    result = score(SCHEMA, Model(onnx, facts).vectors(matrix), target)
-    return onnx, replace(facts, validation={"skill": result.skill, result.metric: result.value})
+    score = measure(Model(onnx, facts), validating)[ALL]
+    return onnx, replace(facts, validation={"skill": score.skill, METRIC: score.value})
 
 
 def origin(expires_after_days: int) -> dict[str, str]:
@@ -84,26 +84,22 @@ def origin(expires_after_days: int) -> dict[str, str]:
 
     The time is the commit's, so that training twice from one commit gives the same bytes.
     """
-    head = _git("log", "-1", "--format=%H %ct")
-    commit, seconds = head.split() if head else ("unknown", "315532800")
-    changed = "-dirty" if head and _git("status", "--porcelain") else ""
+    commit, seconds = _git("log", "-1", "--format=%H %ct").split() or ("unknown", "315532800")
+    changed = "-dirty" if commit != "unknown" and _git("status", "--porcelain") else ""
     created = datetime.fromtimestamp(int(seconds), UTC)
-    expires = created + timedelta(days=expires_after_days)
-    form = "%Y-%m-%dT%H:%M:%SZ"
-    times = {"created": created.strftime(form), "expires": expires.strftime(form)}
-    return {"commit": commit + changed, **times}
+    times = {"created": created, "expires": created + timedelta(days=expires_after_days)}
+    written = {name: time.strftime("%Y-%m-%dT%H:%M:%SZ") for name, time in times.items()}
+    return {"commit": commit + changed, **written}
 
 
 def _git(*arguments: str) -> str:
     """What git says; nothing without git or without a commit."""
-    try:
-        run = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=60)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return run.stdout.strip() if run.returncode == 0 else ""
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        return subprocess.check_output(["git", *arguments], stderr=subprocess.DEVNULL, text=True)
+    return ""
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description="Train the model.")
     parser.add_argument("--seed", type=int, default=0, help="which rows validate, and randomness")
     parser.add_argument("--out", type=Path, default=ARTIFACTS, help="folder for the two files")
@@ -112,13 +108,11 @@ def main() -> int:
         onnx, facts = train(load(), golden.read(), options.seed)
     except (FileNotFoundError, ValueError, KeyError, ModelError) as error:
         remedy = getattr(error, "remedy", "correct data.py; make golden when the table is another")
-        print(f"error: {error}\n  try: {remedy}", file=sys.stderr)
-        return 1
+        sys.exit(f"error: {error}\n  try: {remedy}")
     save(options.out, onnx, facts)
     scores = ", ".join(f"{name} {value:.4g}" for name, value in facts.validation.items())
     print(f"trained on {facts.training_rows} rows; validation: {scores}; {facts.model_sha256[:12]}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
