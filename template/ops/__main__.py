@@ -16,7 +16,7 @@ from . import status, supervisor
 from .config import ROOT, Environment, OpsError, environments, find, package_name
 from .console import Steps, complain, say, table
 from .deploy import deploy, rollback, up
-from .release import build, checked_out, load, newest, verdict
+from .release import build, checked_out, load, newest
 from .state import changing
 
 Options = argparse.Namespace
@@ -45,7 +45,7 @@ def ship(options: Options) -> None:
         for verb in ("check", "train", "gate"):
             with steps.step(verb) as told:
                 run(verb)
-                told(verdict() if verb == "gate" else "")
+                told("see .state/gate/report.md" if verb == "gate" else "")
         with steps.step("build") as told:
             built = build(options.dirty)
             told(f"{built.name}, sha256 {built.digest[:12]}")

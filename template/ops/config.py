@@ -88,14 +88,10 @@ class Environment(BaseModel):
         return FILE.read_text("utf-8").count("\n") - before[-1].count("\n") + 1
 
 
-def project_name() -> str:
-    """The distribution's name in pyproject.toml, such as `churn-model`."""
-    return str(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["name"])
-
-
 def package_name() -> str:
-    """The import name, such as `churn_model`."""
-    return re.sub(r"[-_.]+", "_", project_name()).lower()
+    """The import name, such as `churn_model`, from the name in pyproject.toml."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    return re.sub(r"[-_.]+", "_", str(project["name"])).lower()
 
 
 def environments() -> dict[str, Environment]:

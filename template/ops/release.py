@@ -193,12 +193,6 @@ def crown(release: Release) -> bool:
     return True
 
 
-def verdict() -> str:
-    """What the gate said last, in a few words."""
-    report = json.loads((GATE / "report.json").read_text("utf-8"))
-    return f"skill {report['skill']:.3f} on the golden dataset"
-
-
 def prune(remembered: set[str]) -> None:
     """Delete old releases that no environment remembers."""
     files = sorted(RELEASES.glob("*/release.json"), key=lambda path: -path.stat().st_mtime)

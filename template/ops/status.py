@@ -72,7 +72,7 @@ def collect(environment: Environment) -> dict[str, Any]:
 
 def _health(environment: Environment, facts: dict[str, Any]) -> str:
     if not facts["processes"]:
-        return "unwatched" if supervisor.leftovers(environment) else "down"
+        return "unwatched" if supervisor.marked(environment) else "down"
     if facts["release"] is None:
         return "empty"
     if not client.is_ready(environment.url):

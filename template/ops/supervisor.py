@@ -13,7 +13,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import xmlrpc.client
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -94,14 +93,6 @@ def sockets(environment: Environment, release: str) -> list[Path]:
     return [environment.run / f"{release}.{index}.sock" for index in range(number)]
 
 
-def alive(environment: Environment) -> bool:
-    """Whether this environment's supervisord answers."""
-    try:
-        return bool(_call(environment).getState()["statecode"] == 1)
-    except (OSError, xmlrpc.client.Error):
-        return False
-
-
 def processes(environment: Environment) -> list[Process]:
     """Every supervised process; empty when supervisord does not answer."""
     try:
@@ -113,8 +104,13 @@ def processes(environment: Environment) -> list[Process]:
 
 def stop_group(environment: Environment, group: str) -> None:
     """Stop the processes of a release (nothing may route to it any more) or of Envoy."""
+
+    def running() -> list[Process]:
+        mine = [p for p in processes(environment) if p.group == group]
+        return [p for p in mine if p.statename not in ENDED]
+
     _call(environment).stopProcessGroup(group, False)
-    _wait_ended(environment, group)
+    until(lambda: not running(), STOP_SECONDS + 5)
     _call(environment).removeProcessGroup(group)
     for path in environment.run.glob(f"{group}.*.sock"):
         path.unlink(missing_ok=True)
@@ -123,34 +119,18 @@ def stop_group(environment: Environment, group: str) -> None:
 
 def stop(environment: Environment) -> list[str]:
     """Stop everything this environment runs. Says what was stopped, process by process."""
-    stopped = []
-    if alive(environment):
-        call = _call(environment)
-        stopped = [f"{p.name} (pid {p.pid})" for p in processes(environment) if p.pid]
-        keeper = psutil.Process(call.getPID())
-        call.stopAllProcesses(False)
-        _wait_ended(environment)
-        call.shutdown()
-        while keeper.is_running() and keeper.status() != psutil.STATUS_ZOMBIE:
-            alive(environment)  # a call wakes supervisord, which otherwise looks once a second
-            time.sleep(0.02)
-        stopped.append(f"supervisor (pid {keeper.pid})")
-    return stopped + end_leftovers(environment)
-
-
-def end_leftovers(environment: Environment) -> list[str]:
-    """End processes of this environment that no supervisor watches any more."""
-    found = leftovers(environment)
+    names = {process.pid: process.name for process in processes(environment)}
+    stopped = marked(environment)
     for signal in (psutil.Process.terminate, psutil.Process.kill):
-        for process in found:
+        for process in marked(environment):
             with contextlib.suppress(psutil.NoSuchProcess):
                 signal(process)
-        if not psutil.wait_procs(found, timeout=5)[1]:
-            break
-    return [f"leftover (pid {process.pid})" for process in found]
+        # The call wakes supervisord, which otherwise looks at its signals once a second.
+        until(lambda: not (processes(environment) or marked(environment)), STOP_SECONDS + 5)
+    return [f"{names.get(process.pid, 'supervisor')} (pid {process.pid})" for process in stopped]
 
 
-def leftovers(environment: Environment) -> list[psutil.Process]:
+def marked(environment: Environment) -> list[psutil.Process]:
     """Processes that carry this environment's mark. psutil knows them by pid and start time."""
     found = []
     for process in psutil.process_iter():
@@ -165,14 +145,6 @@ def last_words(process: Process) -> str:
     """The last line a process logged, for a message."""
     lines = Path(process.stdout_logfile).read_text("utf-8", "replace").strip().splitlines()
     return lines[-1].strip()[:300] if lines else "it logged nothing"
-
-
-def _wait_ended(environment: Environment, group: str | None = None) -> None:
-    def running() -> list[Process]:
-        mine = [p for p in processes(environment) if group in (None, p.group)]
-        return [p for p in mine if p.statename not in ENDED]
-
-    until(lambda: not running(), STOP_SECONDS + 5)
 
 
 def _call(environment: Environment) -> Any:
@@ -210,8 +182,8 @@ def _launch(environment: Environment) -> None:
             stderr=log,
             start_new_session=True,
         )
-    until(lambda: alive(environment) or child.poll() is not None, 10)
-    if not alive(environment):
+    until(lambda: processes(environment) or child.poll() is not None, 10)
+    if not processes(environment):
         raise OpsError(f"the supervisor of {environment.name} did not start", f"see {path}")
 
 

@@ -35,11 +35,11 @@ class Server:
 
 
 @contextmanager
-def serving(project: Path, model: Path, log: Path) -> Iterator[Server]:
-    """Serve a model with the project's own code on a free port."""
+def serving(project: Path, model: Path, log: Path, **more: str) -> Iterator[Server]:
+    """Serve a model with the project's own code on a free port; `more` is for its environment."""
     words = (python(project), "-m", f"{PACKAGE}.serve", "--model", model, "--port", "0")
     argv = [str(word) for word in words]
-    environment = clean_environment() | {"RELEASE": "r-1"}
+    environment = clean_environment() | {"RELEASE": "r-1"} | more
     with log.open("wb") as out:
         process = subprocess.Popen(argv, cwd=project, stdout=out, stderr=out, env=environment)
     try:

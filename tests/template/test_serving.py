@@ -114,10 +114,31 @@ def test_metrics_tell_routes_statuses_and_the_model(server: Server, row: Row) ->
     httpx.get(f"{server.url}/v2/models/some-name-{time.time()}")
     text = httpx.get(f"{server.url}/metrics").text
     assert 'http_request_seconds_count{method="POST",route="/predict",status="200"}' in text
-    assert 'route="/v2/models/{name}",status="404"' in text
+    assert 'route="/v2/models/{other:path}",status="404"' in text
     assert "some-name" not in text
     assert re.search(r'model_info\{.*release="r-1".*\} 1.0', text)
     assert re.search(r'predictions_total\{prediction="\w+"\}', text)
+
+
+def test_processes_that_share_a_folder_count_together_and_outlive_each_other(
+    project: Path, model: Path, row: Row, tmp_path: Path
+) -> None:
+    shared = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "not" / "made" / "yet")}
+    count = 'http_request_seconds_count{method="POST",route="/predict",status="200"}'
+
+    def counted(server: Server) -> list[str]:
+        text = httpx.get(f"{server.url}/metrics").text
+        assert re.findall(r'^model_info\{.*release="r-1".*\} (.*)$', text, re.MULTILINE) == ["1.0"]
+        predictions = re.findall(r"^predictions_total\{.*\} (.*)$", text, re.MULTILINE)
+        (requests,) = [line for line in text.splitlines() if line.startswith(count)]
+        return [requests.removeprefix(count).strip(), *predictions]
+
+    with serving(project, model, tmp_path / "a", **shared) as first:
+        with serving(project, model, tmp_path / "b", **shared) as second:
+            for server in (first, second, second):
+                assert httpx.post(f"{server.url}/predict", json=[row, row]).status_code == 200
+            assert counted(first) == counted(second) == ["3.0", "6.0"]
+        assert counted(first) == ["3.0", "6.0"]  # a counter never goes back
 
 
 def test_sigterm_lets_a_running_request_finish(

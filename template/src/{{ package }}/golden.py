@@ -1,8 +1,8 @@
 """The golden dataset: rows that no model is ever trained on, and that every model is judged by.
 
-`make golden` draws it from the table and writes data/golden.csv, which is committed. Do it once,
-and again only when the table becomes another one: a model is compared with the champion only on
-the same golden dataset. Here too: how a table becomes the numbers that a model sees.
+`make golden` draws it from the table and writes data/golden.csv. Do it again only when the table
+becomes another one, as models are compared on the same golden dataset only. Here too: how a table
+becomes the numbers that a model sees.
 """
 
 import hashlib

@@ -1,8 +1,7 @@
-"""A trained model on disk and in memory: `model.onnx` to run, `model.json` to know what it is.
+"""A trained model: `model.onnx` to run, `model.json` to know what it is.
 
-These two files are the whole contract between training and serving. Serving needs numpy and
-onnxruntime for them and nothing that was used in training; no pickle is ever loaded. Touch this
-file to record one more fact about a model.
+The two files are the whole contract between training and serving, which needs nothing that training
+uses and never loads a pickle. Touch this file to record one more fact about a model.
 """
 
 import hashlib

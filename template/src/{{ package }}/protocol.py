@@ -1,9 +1,8 @@
 """The Open Inference Protocol, version 2, over REST: the model as a function of tensors.
 
-Clients of KServe and Triton (`tritonclient[http]`) work with it unchanged. The tensors are those
-of `model.onnx`; whoever prefers named fields uses `/predict`. Tensors come in as JSON or as raw
-bytes behind the JSON (Triton's binary extension) and go out as JSON. Touch this file when the
-protocol moves on.
+Clients of KServe and Triton (`tritonclient[http]`) work with it unchanged. Tensors come in as JSON
+or as raw bytes behind the JSON (Triton's binary extension) and go out as JSON. Touch this file
+when the protocol moves on.
 """
 
 from collections.abc import Awaitable, Callable
@@ -52,24 +51,23 @@ async def read_body(request: Request) -> bytes:
     return bytes(body)
 
 
+def constant(content: object) -> Callable[[], Awaitable[Response]]:
+    """An endpoint that always answers the same."""
+
+    async def answer() -> Response:
+        return JSONResponse(content)
+
+    return answer
+
+
 def router(model: Model) -> APIRouter:
     """The paths of the protocol for one model, whose version is the start of its sha256."""
     name, version = model.facts.name, model.facts.model_sha256[:12]
 
-    def known(request: Request) -> None:
-        asked = {"name": name, "version": version} | request.path_params
-        if asked != {"name": name, "version": version}:
-            raise HTTPException(404, f"this server has the model {name}, version {version}")
-
-    def constant(content: object) -> Callable[[Request], Awaitable[Response]]:
-        async def answer(request: Request) -> Response:
-            known(request)
-            return JSONResponse(content)
-
-        return answer
+    async def unknown() -> Response:
+        raise HTTPException(404, f"this server has the model {name}, version {version}")
 
     async def infer(request: Request) -> Response:
-        known(request)
         body = await read_body(request)
         try:
             size = int(request.headers.get("inference-header-content-length", len(body)))
@@ -83,26 +81,31 @@ def router(model: Model) -> APIRouter:
             raise HTTPException(400, f"{place}: {found['msg']}".lstrip(": ")) from None
         except ValueError as error:
             raise HTTPException(400, str(error)) from None
-        echo = {"id": asked.id} if asked.id else {}
         told = {"model_name": name, "model_version": version, "outputs": outputs}
-        return JSONResponse(echo | told)
+        return JSONResponse(told | ({"id": asked.id} if asked.id else {}))
 
-    sample = model.schema.sample(0)
+    sample = model.schema.rules[:2]  # only its shape and type matter
     said = zip(model.outputs, model.run(sample), strict=True)
-    tensors = [
-        _tensor(INPUT, sample, -1),
-        *(_tensor(output, values, -1) for output, values in said),
-    ]
-    metadata = {"inputs": tensors[:1], "outputs": tensors[1:], "platform": "onnxruntime_onnx"}
+    metadata = {
+        "name": name,
+        "versions": [version],
+        "platform": "onnxruntime_onnx",
+        "inputs": [_tensor(INPUT, sample, -1)],
+        "outputs": [_tensor(output, values, -1) for output, values in said],
+    }
     server = {"name": name, "version": version, "extensions": ["binary_tensor_data"]}
     routes = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
     routes.add_api_route("", constant(server))
     routes.add_api_route("/health/live", constant({"live": True}))
     routes.add_api_route("/health/ready", constant({"ready": True}))
-    for path in ("/models/{name}", "/models/{name}/versions/{version}"):
-        routes.add_api_route(path, constant({"name": name, "versions": [version], **metadata}))
+    for path in (f"/models/{name}", f"/models/{name}/versions/{version}"):
+        routes.add_api_route(path, constant(metadata))
         routes.add_api_route(f"{path}/ready", constant({"name": name, "ready": True}))
         routes.add_api_route(f"{path}/infer", infer, methods=["POST"])
+    for verb in ("GET", "POST"):
+        routes.add_api_route(
+            "/models/{other:path}", unknown, methods=[verb], include_in_schema=False
+        )
     return routes
 
 

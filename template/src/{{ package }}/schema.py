@@ -1,8 +1,8 @@
 """What a row is: the features, the target, and the one check that every row passes.
 
-Training, the gate and the server all use this. The schema is declared in `data.py`; training
-writes it into `model.json`, and the server reads it from there, so that a model is always served
-with the schema it was trained with. Touch this file to teach the schema a new kind of feature.
+It is declared in `data.py`; training writes it into `model.json`, and the server reads it from
+there: a model is served with the schema it was trained with. Touch this file for a new kind of
+feature.
 """
 
 from collections.abc import Sequence
@@ -22,8 +22,8 @@ class InvalidRowsError(ValueError):
     """Rows that break the schema. Each problem names its row, its field, and what is wrong."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        named = problems[:MAX_PROBLEMS]
-        self.problems = [{"row": row, "field": field, "message": m} for row, field, m in named]
+        names = ("row", "field", "message")
+        self.problems = [dict(zip(names, p, strict=True)) for p in problems[:MAX_PROBLEMS]]
         super().__init__(
             "; ".join(f"row {row}: {field} {what}" for row, field, what in problems[:3])
         )
@@ -102,10 +102,8 @@ class Schema:
             codes = [f.encode(row.get(f.name)) for f in self.features]
             matrix.append(codes)
             if None in codes or len(row) != len(codes):
-                rules = {
-                    f.name: f.rule for f, c in zip(self.features, codes, strict=True) if c is None
-                }
-                told = {name: rule if name in row else "is missing" for name, rule in rules.items()}
+                bad = [f for f in self.features if f.encode(row.get(f.name)) is None]
+                told = {f.name: f.rule if f.name in row else "is missing" for f in bad}
                 unknown = sorted(set(row) - set(self.names))
                 told |= {name[:64]: "is not a field of this model" for name in unknown}
                 problems += [(number, name, message) for name, message in told.items()]
@@ -114,8 +112,8 @@ class Schema:
         return np.array(matrix, dtype=np.float32).reshape(-1, len(self.features))
 
     @cached_property
-    def _rules(self) -> Matrix:
-        """For each feature as the model sees it: smallest, largest, whether whole."""
+    def rules(self) -> Matrix:
+        """float32 [3, features]: the smallest, the largest, and whether only whole numbers."""
         rules = [
             (0, len(f.categories) - 1, True) if f.categories else (f.minimum, f.maximum, f.whole)
             for f in self.features
@@ -124,15 +122,8 @@ class Schema:
 
     def check(self, matrix: Matrix) -> None:
         """Raise InvalidRowsError when numbers that are already encoded break a rule."""
-        low, high, whole = self._rules
+        low, high, whole = self.rules
         bad = ~((low <= matrix) & (matrix <= high)) | ((whole > 0) & (matrix != np.floor(matrix)))
         if bad.any():
             places = ((int(row), self.features[column]) for row, column in np.argwhere(bad))
             raise InvalidRowsError([(row, f.name, f.rule) for row, f in places])
-
-    def sample(self, rows: int) -> Matrix:
-        """Encoded rows from all over the accepted ranges, after their two corners."""
-        low, high, whole = self._rules
-        inside = np.random.default_rng(0).uniform(low, high, (rows, len(low)))
-        inside = np.where(whole > 0, np.round(inside), inside)
-        return np.vstack([low, high, inside]).astype(np.float32)

@@ -1,8 +1,7 @@
 """The server: `python -m <package>.serve`. One process, one worker, one model.
 
-`POST /predict` takes named fields; `/v2/...` is the Open Inference Protocol; `/version`,
-`/metrics` and `/docs` say what runs and how. Everything about the model comes from the model's own
-files, so this file needs no change for another table. Touch it to add an endpoint.
+`POST /predict` takes named fields; `/v2/...` is the Open Inference Protocol; `/version`, `/metrics`
+and `/docs` say what runs and how. It fits any table. Touch this file to add an endpoint.
 """
 
 import argparse
@@ -16,7 +15,6 @@ from typing import Any
 import pydantic_core
 import uvicorn
 from fastapi import FastAPI
-from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -24,7 +22,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
 from .model import ARTIFACTS, Model, ModelError, load
-from .protocol import MAX_ROWS, read_body, router
+from .protocol import MAX_ROWS, constant, read_body, router
 from .telemetry import MODEL, PREDICTIONS, JsonLines, metrics, telemetry
 
 SETTINGS: dict[str, Any] = {"lifespan": "off", "ws": "none", "server_header": False}
@@ -57,24 +55,15 @@ def create_app(model: Model, release: str = "unknown") -> ASGIApp:
                 PREDICTIONS.labels(answer["prediction"]).inc()
         return JSONResponse(answers if isinstance(content, list) else answers[0])
 
-    async def version() -> Response:
-        return JSONResponse(told)
-
-    async def prometheus() -> Response:
-        return Response(metrics(), media_type=CONTENT_TYPE_LATEST)
-
-    async def home(request: Request) -> Response:
-        return RedirectResponse("/docs")
-
     async def explain(request: Request, error: Any) -> Response:
         key = "error" if request.url.path.startswith("/v2") else "detail"
         return JSONResponse({key: error.detail}, error.status_code, error.headers)
 
     app.add_exception_handler(HTTPException, explain)
     app.include_router(router(model))
-    app.add_api_route("/version", version, summary="What runs here")
-    app.add_api_route("/metrics", prometheus, summary="Numbers for Prometheus")
-    app.add_route("/", home)
+    app.add_api_route("/version", constant(told), summary="What runs here")
+    app.add_api_route("/metrics", metrics, summary="Numbers for Prometheus")
+    app.add_route("/", lambda _: RedirectResponse("/docs"))
     app.openapi()["paths"]["/predict"] = {"post": predict_docs(model)}
     # The hot path stands before FastAPI, whose layers would cost as much as all the rest.
     return telemetry(Router([Route("/predict", predict, methods=["POST"])], False, app), release)
@@ -92,11 +81,7 @@ def predict_docs(model: Model) -> dict[str, Any]:
     rows = {"type": "array", "items": row, "minItems": 1, "maxItems": MAX_ROWS}
     examples = {"one row": {"value": example}, "several rows": {"value": [example, example]}}
     content = {"application/json": {"schema": {"anyOf": [row, rows]}, "examples": examples}}
-    said = {
-        "200": "`prediction`, and `probabilities` where there are classes",
-        "413": "The body is too large",
-        "422": "What is wrong, by row and field",
-    }
+    said = {"200": "The prediction", "413": "Too large", "422": "What is wrong, by row and field"}
     return {
         "summary": f"Predict {model.schema.target} for one row, or for a list of rows in order",
         "requestBody": {"required": True, "content": content},

@@ -1,7 +1,6 @@
 """What the server tells about itself: a JSON line a request, and numbers for Prometheus.
 
-A line names the route and the outcome and never a feature's value. Touch this file to log or
-count one more thing.
+Neither ever holds a feature's value. Touch this file to log or count one more thing.
 """
 
 import contextlib
@@ -10,16 +9,15 @@ import logging
 import os
 import re
 import time
-import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
-import prometheus_client
 import pydantic_core
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.metrics import Counter, Gauge, Histogram
 from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # Where the processes of a release add up what they count; without it each counts for itself.
@@ -32,20 +30,17 @@ PREDICTIONS = Counter("predictions", "Rows predicted, by class.", ("prediction",
 WHAT = ("name", "release", "sha256")
 MODEL = Gauge("model_info", "The model that serves.", WHAT, multiprocess_mode="max")
 
-METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 SAFE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-CLIENT_LEFT = 499  # the usual number for it; no client ever sees it
-STDOUT = 1
 
 requests = functools.cache(REQUESTS.labels)  # finding a label's number costs more than counting
 
 
-def metrics() -> bytes:
-    """Everything counted, by all processes that share the folder, in Prometheus' text format."""
+async def metrics() -> Response:
+    """Everything counted, by all processes that share the folder."""
     registry = CollectorRegistry() if SHARED else REGISTRY
     if SHARED:
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return prometheus_client.generate_latest(registry)
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 
 def log(level: str, **content: object) -> None:
@@ -53,7 +48,7 @@ def log(level: str, **content: object) -> None:
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     line = pydantic_core.to_json({"time": now, "level": level, **content}, fallback=str)
     with contextlib.suppress(OSError):
-        os.write(STDOUT, line + b"\n")
+        os.write(1, line + b"\n")
 
 
 class JsonLines(logging.Handler):
@@ -70,7 +65,7 @@ def telemetry(app: ASGIApp, release: str) -> ASGIApp:
         started = time.perf_counter()
         given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
         request_id = given if SAFE_ID.fullmatch(given) else os.urandom(16).hex().encode()
-        status, problem = 0, {}
+        status = 500  # what uvicorn answers, and logs, when we fail to
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
@@ -82,20 +77,15 @@ def telemetry(app: ASGIApp, release: str) -> ASGIApp:
         try:
             await app(scope, receive, send_with_id)
         except ClientDisconnect:
-            status = CLIENT_LEFT
-        except Exception:
-            problem = {"error": traceback.format_exc()}
-            if not status:
-                answer = JSONResponse({"detail": "internal error"}, 500)
-                await answer(scope, receive, send_with_id)
-        seconds = time.perf_counter() - started
-        method = scope["method"] if scope["method"] in METHODS else "other"
-        # As the route spells it, `/models/{name}`, so that names do not multiply the metrics.
-        route = scope["route"].path if "route" in scope else scope["path"]
-        route = route if "endpoint" in scope else "unknown"
-        requests(method, route, status).observe(seconds)
-        level = "error" if problem or status >= 500 else "info"
-        told = {"method": method, "path": route, "status": status, "ms": round(seconds * 1000, 3)}
-        log(level, request_id=request_id, **told, release=release, **problem)
+            status = 499  # the usual number for it; no client ever sees it
+        finally:
+            seconds = time.perf_counter() - started
+            plain = scope["path"] if "endpoint" in scope else "unknown"
+            # As the route spells it, `/models/{other}`, so that names do not multiply the metrics.
+            path = getattr(scope.get("route"), "path", plain)
+            requests(scope["method"], path, status).observe(seconds)
+            told = {"method": scope["method"], "path": path, "status": status}
+            told |= {"ms": round(seconds * 1000, 3), "release": release}
+            log("error" if status >= 500 else "info", request_id=request_id, **told)
 
     return observed

@@ -1,12 +1,12 @@
 """Train the model: rows in, `model.onnx` and `model.json` out. This file and `data.py` are yours.
 
-`make train` runs it. The same commit, seed and locked libraries give the same bytes, so a model
-can be made again and compared. What is yours to change are `estimator` and, for a model that is
-not scikit-learn's, `fit` and `to_onnx`.
+The same commit, seed and locked libraries give the same bytes. What is yours to change are
+`estimator` and, for a model that is not scikit-learn's, `fit` and `to_onnx`.
 """
 
 import argparse
 import contextlib
+import functools
 import hashlib
 import subprocess
 import sys
@@ -84,19 +84,15 @@ def origin(expires_after_days: int) -> dict[str, str]:
 
     The time is the commit's, so that training twice from one commit gives the same bytes.
     """
-    commit, seconds = _git("log", "-1", "--format=%H %ct").split() or ("unknown", "315532800")
-    changed = "-dirty" if commit != "unknown" and _git("status", "--porcelain") else ""
+    git = functools.partial(subprocess.check_output, stderr=subprocess.DEVNULL, text=True)
+    commit, seconds, changed = "unknown", "315532800", ""
+    with contextlib.suppress(OSError, subprocess.SubprocessError):  # no git, or no commit
+        commit, seconds = git(["git", "log", "-1", "--format=%H %ct"]).split()
+        changed = "-dirty" if git(["git", "status", "--porcelain"]) else ""
     created = datetime.fromtimestamp(int(seconds), UTC)
     times = {"created": created, "expires": created + timedelta(days=expires_after_days)}
     written = {name: time.strftime("%Y-%m-%dT%H:%M:%SZ") for name, time in times.items()}
     return {"commit": commit + changed, **written}
-
-
-def _git(*arguments: str) -> str:
-    """What git says; nothing without git or without a commit."""
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
-        return subprocess.check_output(["git", *arguments], stderr=subprocess.DEVNULL, text=True)
-    return ""
 
 
 def main() -> None:

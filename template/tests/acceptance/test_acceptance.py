@@ -17,6 +17,9 @@ import pytest
 URL = os.environ.get("ACCEPTANCE_URL", "http://127.0.0.1:8000")
 RELEASE = os.environ.get("ACCEPTANCE_RELEASE")
 GOLDEN = Path(__file__).parents[2] / "data" / "golden.csv"
+BROKEN = [b"", b"{", b"[]", b"null", b"\xff", b"[" * 10_000, b"9" * 2_000_000]
+
+Row = dict[str, object]
 
 
 @pytest.fixture(scope="module")
@@ -27,39 +30,33 @@ def client() -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="module")
-def docs(client: httpx.Client) -> dict[str, Any]:
+def docs(client: httpx.Client) -> Any:
     """What the server's documentation says about the body of /predict."""
-    paths = client.get("/openapi.json").raise_for_status().json()["paths"]
-    body: dict[str, Any] = paths["/predict"]["post"]["requestBody"]["content"]["application/json"]
-    return body
+    predict = client.get("/openapi.json").raise_for_status().json()["paths"]["/predict"]["post"]
+    return predict["requestBody"]["content"]["application/json"]
 
 
 @pytest.fixture(scope="module")
-def rows(docs: dict[str, Any]) -> list[dict[str, object]]:
+def rows(docs: Any) -> list[Row]:
     """Golden rows without their target, with numbers as numbers."""
-    fields = docs["schema"]["anyOf"][0]["properties"]
+    fields = docs["schema"]["anyOf"][0]["properties"].items()
     kinds = {"string": str, "integer": int, "number": float}
     with GOLDEN.open(encoding="utf-8", newline="") as file:
         table = list(csv.DictReader(file))[:50]
-    return [
-        {name: kinds[field["type"]](row[name]) for name, field in fields.items()} for row in table
-    ]
+    return [{name: kinds[field["type"]](row[name]) for name, field in fields} for row in table]
 
 
 def test_the_server_is_ready_and_is_the_release_that_was_asked_for(client: httpx.Client) -> None:
     assert client.get("/v2/health/ready").status_code == 200
     version = client.get("/version").raise_for_status().json()
     assert len(version["model_sha256"]) == 64
-    if RELEASE:
-        assert version["release"] == RELEASE
+    assert version["release"] == (RELEASE or version["release"])
 
 
-def test_a_batch_answers_each_row_in_order(
-    client: httpx.Client, rows: list[dict[str, object]]
-) -> None:
+def test_a_batch_answers_each_row_in_order(client: httpx.Client, rows: list[Row]) -> None:
     together = client.post("/predict", json=rows).raise_for_status().json()
     assert len(together) == len(rows)
-    for row, answer in list(zip(rows, together, strict=True))[:5]:
+    for row, answer in zip(rows[:5], together, strict=False):
         alone = client.post("/predict", json=row).raise_for_status().json()
         assert alone["prediction"] == pytest.approx(answer["prediction"])
         if "probabilities" in alone:
@@ -67,22 +64,18 @@ def test_a_batch_answers_each_row_in_order(
             assert sum(alone["probabilities"].values()) == pytest.approx(1, abs=1e-3)
 
 
-def test_the_example_in_the_documentation_predicts(
-    client: httpx.Client, docs: dict[str, Any]
-) -> None:
+def test_the_example_in_the_documentation_predicts(client: httpx.Client, docs: Any) -> None:
     for example in docs["examples"].values():
         assert client.post("/predict", json=example["value"]).status_code == 200
 
 
-def test_a_missing_field_is_named(client: httpx.Client, rows: list[dict[str, object]]) -> None:
+def test_a_missing_field_is_named(client: httpx.Client, rows: list[Row]) -> None:
     name, *others = rows[0]
     response = client.post("/predict", json={other: rows[0][other] for other in others})
     assert response.status_code == 422
     assert name in [problem["field"] for problem in response.json()["detail"]]
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 10_000, b"9" * 2_000_000]
-)
+@pytest.mark.parametrize("body", BROKEN)
 def test_a_broken_body_is_the_clients_fault_and_no_crash(client: httpx.Client, body: bytes) -> None:
     assert client.post("/predict", content=body).status_code in {413, 422}

@@ -1,0 +1,83 @@
+"""The documents: each command in them exists, and each file they point to is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support import ROOT, cli, sh
+
+PAGES = ["README.md", "CONTRIBUTING.md"]
+
+
+def commands(text: str) -> list[str]:
+    """The lines of the fenced blocks without a language, or of a shell, without remarks."""
+    blocks = re.findall(r"(?ms)^```(?:sh)?\n(.*?)^```", text)
+    lines = "".join(blocks).splitlines()
+    return [line.split("#")[0].strip() for line in lines if line.split("#")[0].strip()]
+
+
+def verbs(makefile: Path) -> set[str]:
+    """The targets of a Makefile."""
+    return set(re.findall(r"(?m)^([a-z]+):", makefile.read_text("utf-8")))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_of_a_page_is_one_that_a_test_runs(page: str) -> None:
+    known = verbs(ROOT / "Makefile") | verbs(ROOT / "template" / "Makefile")
+    tested = ("git clone", "cd ", "uv tool install .", "mlops-scaffold new")
+    tested += tuple(f".venv/bin/{command}" for command in tested[3:])
+    found = commands((ROOT / page).read_text("utf-8"))
+    assert found
+    for command in found:
+        if command.startswith("make "):
+            assert command.split()[1] in known, command
+        else:
+            assert command.startswith(tested), command
+
+
+def test_every_command_of_the_generated_documents_is_a_verb_of_its_makefile(project: Path) -> None:
+    pages = [project / "README.md", *sorted((project / "docs").glob("*.md"))]
+    for page in pages:
+        for command in commands(page.read_text("utf-8")):
+            verb = command.split()
+            assert verb[0] in ("make", "curl"), f"{page.name}: {command}"
+            assert verb[0] == "curl" or verb[1] in verbs(project / "Makefile"), command
+        named = re.findall(r"`make ([a-z]+)", page.read_text("utf-8"))
+        assert set(named) <= verbs(project / "Makefile"), page.name
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_to_a_file_leads_to_one(page: str) -> None:
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", (ROOT / page).read_text("utf-8"))
+    for link in links:
+        path = ROOT / link
+        assert path.exists() or path.with_name(f"{path.name}.jinja").exists(), link
+
+
+def test_the_links_of_the_generated_documents_lead_to_files(project: Path) -> None:
+    for page in [project / "README.md", *sorted((project / "docs").glob("*.md"))]:
+        for link in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text("utf-8")):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_a_generated_repository_is_small_enough_to_read_in_one_sitting(project: Path) -> None:
+    names = sh("git", "ls-files", cwd=project).splitlines()
+    counted = [name for name in names if name not in ("uv.lock", "data/golden.csv")]
+    lines = sum(len((project / name).read_text("utf-8").splitlines()) for name in counted)
+    assert len(counted) <= 45
+    assert lines <= 3000
+
+
+def test_nothing_generated_is_left_to_do_or_unrendered(project: Path) -> None:
+    for name in sh("git", "ls-files", cwd=project).splitlines():
+        text = (project / name).read_text("utf-8")
+        assert "TODO" not in text, name
+        assert "{{" not in text and "{%" not in text, name
+        assert "\n\n\n\n" not in text, name
+
+
+def test_every_option_of_new_is_explained_by_its_help() -> None:
+    said = cli("new", "--help").stdout
+    for option in ("template", "ref", "defaults", "data", "data-file", "no-setup", "no-git"):
+        assert f"--{option}" in said
