@@ -46,7 +46,7 @@ def encode(table: pd.DataFrame) -> tuple[Matrix, Target]:
 
 def fingerprint(table: pd.DataFrame) -> str:
     """SHA-256 of the rows, the same whatever their order."""
-    lines = sorted(repr(key) for key in _keys(table[COLUMNS]))
+    lines = sorted(map(repr, _keys(table[COLUMNS])))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -89,8 +89,7 @@ def main() -> None:
         table = load()
         encode(table)
     except (ValueError, KeyError) as error:
-        remedy = "correct load() or SCHEMA in data.py"
-        sys.exit(f"error: the table breaks its schema: {error}\n  try: {remedy}")
+        sys.exit(f"error: the table: {error}\n  try: correct load() or SCHEMA in data.py")
     rows = draw(table)
     GOLDEN.parent.mkdir(exist_ok=True)
     rows.to_csv(GOLDEN, index=False, lineterminator="\n")

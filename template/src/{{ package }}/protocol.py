@@ -64,9 +64,6 @@ def router(model: Model) -> APIRouter:
     """The paths of the protocol for one model, whose version is the start of its sha256."""
     name, version = model.facts.name, model.facts.model_sha256[:12]
 
-    async def unknown() -> Response:
-        raise HTTPException(404, f"this server has the model {name}, version {version}")
-
     async def infer(request: Request) -> Response:
         body = await read_body(request)
         try:
@@ -84,17 +81,13 @@ def router(model: Model) -> APIRouter:
         told = {"model_name": name, "model_version": version, "outputs": outputs}
         return JSONResponse(told | ({"id": asked.id} if asked.id else {}))
 
-    sample = model.schema.rules[:2]  # only its shape and type matter
-    said = zip(model.outputs, model.run(sample), strict=True)
-    metadata = {
-        "name": name,
-        "versions": [version],
-        "platform": "onnxruntime_onnx",
-        "inputs": [_tensor(INPUT, sample, -1)],
-        "outputs": [_tensor(output, values, -1) for output, values in said],
-    }
-    server = {"name": name, "version": version, "extensions": ["binary_tensor_data"]}
+    corners = model.schema.rules[:2]  # only their shape and type matter
+    said = zip(model.outputs, model.run(corners), strict=True)
+    outputs = [_tensor(output, values, -1) for output, values in said]
+    tensors = {"inputs": [_tensor(INPUT, corners, -1)], "outputs": outputs}
+    metadata = {"name": name, "versions": [version], "platform": "onnxruntime_onnx", **tensors}
     routes = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
+    server = {"name": name, "version": version, "extensions": ["binary_tensor_data"]}
     routes.add_api_route("", constant(server))
     routes.add_api_route("/health/live", constant({"live": True}))
     routes.add_api_route("/health/ready", constant({"ready": True}))
@@ -102,10 +95,11 @@ def router(model: Model) -> APIRouter:
         routes.add_api_route(path, constant(metadata))
         routes.add_api_route(f"{path}/ready", constant({"name": name, "ready": True}))
         routes.add_api_route(f"{path}/infer", infer, methods=["POST"])
-    for verb in ("GET", "POST"):
-        routes.add_api_route(
-            "/models/{other:path}", unknown, methods=[verb], include_in_schema=False
-        )
+
+    @routes.api_route("/models/{other:path}", methods=["GET", "POST"], include_in_schema=False)
+    async def unknown() -> Response:
+        raise HTTPException(404, f"this server has the model {name}, version {version}")
+
     return routes
 
 
@@ -122,10 +116,8 @@ def _infer(model: Model, asked: Inference, raw: bytes) -> list[dict[str, Any]]:
     matrix = _matrix(asked.inputs[0], raw, len(model.schema.features))
     model.schema.check(matrix)
     said = dict(zip(model.outputs, model.run(matrix), strict=True))
-    return [
-        _tensor(name, said[name], len(matrix)) | {"data": said[name].reshape(-1).tolist()}
-        for name in wanted
-    ]
+    rows = len(matrix)
+    return [_tensor(n, said[n], rows) | {"data": said[n].reshape(-1).tolist()} for n in wanted]
 
 
 def _matrix(tensor: Tensor, raw: bytes, width: int) -> Matrix:

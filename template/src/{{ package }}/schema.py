@@ -24,9 +24,7 @@ class InvalidRowsError(ValueError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         names = ("row", "field", "message")
         self.problems = [dict(zip(names, p, strict=True)) for p in problems[:MAX_PROBLEMS]]
-        super().__init__(
-            "; ".join(f"row {row}: {field} {what}" for row, field, what in problems[:3])
-        )
+        super().__init__("; ".join(f"row {row}: {name} {what}" for row, name, what in problems[:3]))
 
 
 @dataclass(frozen=True)
@@ -114,11 +112,10 @@ class Schema:
     @cached_property
     def rules(self) -> Matrix:
         """float32 [3, features]: the smallest, the largest, and whether only whole numbers."""
-        rules = [
-            (0, len(f.categories) - 1, True) if f.categories else (f.minimum, f.maximum, f.whole)
-            for f in self.features
-        ]
-        return np.array(rules, dtype=np.float32).T
+        low = [0 if f.categories else f.minimum for f in self.features]
+        high = [len(f.categories) - 1 if f.categories else f.maximum for f in self.features]
+        whole = [f.whole or bool(f.categories) for f in self.features]
+        return np.array([low, high, whole], dtype=np.float32)
 
     def check(self, matrix: Matrix) -> None:
         """Raise InvalidRowsError when numbers that are already encoded break a rule."""

@@ -53,7 +53,8 @@ def create_app(model: Model, release: str = "unknown") -> ASGIApp:
         if model.schema.classes:
             for answer in answers:
                 PREDICTIONS.labels(answer["prediction"]).inc()
-        return JSONResponse(answers if isinstance(content, list) else answers[0])
+        said = pydantic_core.to_json(answers if isinstance(content, list) else answers[0])
+        return Response(said, media_type="application/json")
 
     async def explain(request: Request, error: Any) -> Response:
         key = "error" if request.url.path.startswith("/v2") else "detail"
