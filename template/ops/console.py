@@ -36,8 +36,7 @@ class Steps:
     """The steps of a verb: each printed when it ends, all kept for a table."""
 
     def __init__(self, title: str) -> None:
-        self.title = title
-        self.done: list[tuple[str, str, str, str]] = []
+        self.title, self.done = title, list[tuple[str, str, str, str]]()
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[Callable[[str], None]]:

@@ -6,6 +6,7 @@ Until the last step any failure leaves the old release serving. A rollback asks 
 the traffic back to the release that is still warm. Touch this file to change the steps.
 """
 
+import contextlib
 import signal
 import time
 
@@ -43,7 +44,8 @@ def deploy(environment: Environment, release: Release, why: str) -> None:
         record(release, environment, "passed")
         if environment.name == list(environments())[-1] and crown(release):
             steps.note("the best model accepted so far: the next one is measured against it")
-        prune({name for e in environments().values() for name in state.read(e).history})
+        with contextlib.suppress(OpsError):  # another environment's state may be broken
+            prune({name for e in environments().values() for name in state.read(e).history})
 
 
 def _bring_in(environment: Environment, release: Release, before: State, steps: Steps) -> None:
@@ -81,6 +83,8 @@ def rollback(environment: Environment, why: str) -> None:
         state.changing(environment, "rollback", back.serving, why),
         Steps(name).step("rollback") as say,
     ):
+        if state.read(environment) != now:
+            raise OpsError(f"{name} was changed a moment ago", "make status, then decide again")
         try:
             change(environment, back)
             _confirm(environment, back.serving)

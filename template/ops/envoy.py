@@ -22,8 +22,9 @@ from .state import replace
 
 HEADER = "x-release"  # a request with this header goes to that release; an answer names its own
 API = "type.googleapis.com/envoy"
-HTTP = f"{API}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
-ROUTER = f"{API}.extensions.filters.http.router.v3.Router"
+FILTER = f"{API}.extensions.filters"
+HTTP = f"{FILTER}.network.http_connection_manager.v3.HttpConnectionManager"
+ROUTER = f"{FILTER}.http.router.v3.Router"
 UPSTREAM = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 OTHER_HOST = f"{API}.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
 
@@ -143,11 +144,11 @@ def stats(environment: Environment, pattern: str) -> dict[str, Any]:
 
 
 def counts(environment: Environment, release: str) -> dict[str, int]:
-    """Requests to a release since Envoy started: `total`, `errors` (5xx, cut off), `active`."""
+    """Requests to a release since Envoy started: `requests`, `errors` (5xx, cut off), `active`."""
     prefix = f"cluster.{release}.upstream_rq_"
     found = {k.removeprefix(prefix): v for k, v in stats(environment, prefix).items()}
     errors = int(found.get("5xx", 0)) + int(found.get("rx_reset", 0))
-    return {"total": int(found.get("total", 0)), "errors": errors, "active": found.get("active", 0)}
+    return {"requests": found.get("total", 0), "errors": errors, "active": found.get("active", 0)}
 
 
 def drain(environment: Environment, release: str) -> None:

@@ -13,6 +13,7 @@ how it is proven to be the one that was tested, or how it is installed.
 
 import contextlib
 import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -37,15 +38,6 @@ ARTIFACTS = ROOT / "src" / package_name() / "artifacts"  # of the model trained 
 KEEP = 10  # releases kept on disk beside those that an environment remembers
 
 
-class Verdict(BaseModel):
-    """What an environment said of a release."""
-
-    result: str
-    digest: str
-    at: str
-    who: str
-
-
 class Release(BaseModel):
     """What release.json says. `digest` is the sha256 of the wheel."""
 
@@ -54,13 +46,12 @@ class Release(BaseModel):
     subject: str
     dirty: bool
     built: str
-    builder: str
     wheel: str
     digest: str
     requirements_sha256: str
     model_sha256: str
     expires: str
-    environments: dict[str, Verdict] = {}
+    environments: dict[str, dict[str, str]] = {}  # what each said: result, digest, at, who
 
     @property
     def folder(self) -> Path:
@@ -74,7 +65,6 @@ def build(dirty: bool = False) -> Release:
     RELEASES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=RELEASES, prefix=".build-") as scratch:
         folder = Path(scratch) / "release"
-        folder.mkdir()
         wheel = _wheel(folder, commit, model["model_sha256"])
         digest = sha256(wheel)
         name = f"{commit[:7]}{'-dirty' if changed else ''}-{digest[:8]}"
@@ -90,8 +80,7 @@ def build(dirty: bool = False) -> Release:
             commit=commit,
             subject=run("git", "log", "-1", "--format=%s").strip(),
             dirty=changed,
-            built=now(),
-            builder=actor(),
+            built=f"{now()} by {actor()}",
             wheel=wheel.name,
             digest=digest,
             requirements_sha256=sha256(folder / "requirements.txt"),
@@ -101,25 +90,23 @@ def build(dirty: bool = False) -> Release:
         replace(folder / "release.json", release.model_dump_json(indent=2) + "\n")
         shutil.rmtree(RELEASES / name, ignore_errors=True)  # half of an earlier one
         folder.rename(RELEASES / name)
-    return load(name)
+    return release
 
 
 def load(name: str) -> Release:
     """A release by name, or by a beginning that only one release has."""
-    found = [p.parent for p in RELEASES.glob("*/release.json") if p.parent.name.startswith(name)]
-    exact = [folder for folder in found if folder.name == name]
-    if len(exact or found) != 1:
+    found = sorted(RELEASES.glob(f"{glob.escape(name)}*/release.json"))
+    found = [path for path in found if path.parent.name == name] or found
+    if len(found) != 1:
         what = "several releases begin with" if found else "there is no release"
         raise OpsError(f"{what} {name!r}", "ls .state/releases; make build makes a new one")
-    [folder] = exact or found
     try:
-        release = Release.model_validate_json((folder / "release.json").read_bytes())
-        if release.name != folder.name:
-            raise ValueError("it describes another release")
-        return release
+        release = Release.model_validate_json(found[0].read_bytes())
     except (OSError, ValueError):
-        cause = f"{folder / 'release.json'} is broken"
-        raise OpsError(cause, "restore that file, or deploy another release") from None
+        release = None
+    if release is None or release.folder != found[0].parent:  # broken, or another one's
+        raise OpsError(f"{found[0]} is broken", "restore it, or deploy another release")
+    return release
 
 
 def newest() -> Release:
@@ -140,18 +127,18 @@ def prove(release: Release, environment: Environment) -> str:
             raise OpsError(f"{name} is not the file that was built", remedy)
     if environment.after is None:
         return "the wheel is the one that was built"
-    verdict = release.environments.get(environment.after)
-    if verdict is None or verdict.result != "passed" or verdict.digest != release.digest:
+    verdict = release.environments.get(environment.after, {})
+    if verdict.get("result") != "passed" or verdict.get("digest") != release.digest:
         remedy = f"make deploy ENV={environment.after} RELEASE={release.name}"
         raise OpsError(f"{release.name} has not passed {environment.after}", remedy)
-    return f"passed {environment.after} at {verdict.at}"
+    return f"passed {environment.after} at {verdict['at']}"
 
 
 def record(release: Release, environment: Environment, result: str) -> None:
     """Write into release.json what an environment said."""
     with _alone(release):
         fresh = load(release.name)
-        said = Verdict(result=result, digest=release.digest, at=now(), who=actor())
+        said = {"result": result, "digest": release.digest, "at": now(), "who": actor()}
         fresh.environments[environment.name] = said
         replace(release.folder / "release.json", fresh.model_dump_json(indent=2) + "\n")
 
@@ -268,10 +255,10 @@ def _wheel(folder: Path, commit: str, model_sha256: str) -> Path:
     (folder / ".gitignore").unlink(missing_ok=True)
     [wheel] = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        try:
-            inside = archive.read(f"{package_name()}/artifacts/model.onnx")
-        except KeyError:
-            raise OpsError("the wheel holds no model", "see artifacts in pyproject.toml") from None
+        path = f"{package_name()}/artifacts/model.onnx"
+        inside = archive.read(path) if path in archive.namelist() else b""
     if hashlib.sha256(inside).hexdigest() != model_sha256:
-        raise OpsError("the wheel holds another model than the gate saw", "make train gate build")
+        raise OpsError(
+            "the wheel does not hold the model that the gate saw", "make train gate build"
+        )
     return wheel

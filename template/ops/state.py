@@ -111,8 +111,7 @@ def now() -> str:
 def changing(environment: Environment, action: str, what: str, why: str) -> Iterator[None]:
     """Hold the environment for one change and write it into the audit log, however it ends.
 
-    A second change at the same time is refused. The lock is the kernel's (flock), so it goes with
-    the process that holds it.
+    A second one at the same time is refused. The kernel's lock goes with the process.
     """
     started, result = time.monotonic(), "done"
     environment.folder.mkdir(parents=True, exist_ok=True)

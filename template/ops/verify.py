@@ -77,7 +77,7 @@ def canary(environment: Environment, old: Release, new: Release) -> str:
     theirs = list(islice(cycle(rows if comparable else old_rows), need))
     old_answers, old_seconds = _ask(environment, old.name, theirs)
     after = envoy.counts(environment, new.name)
-    sent, errors = after["total"] - before["total"], after["errors"] - before["errors"]
+    sent, errors = (after[key] - before[key] for key in ("requests", "errors"))
     if sent < need or errors:
         cause = f"not proven: {sent} of {need} requests came to {new.name}, {errors} failed"
         raise OpsError(cause, f"see {environment.logs / new.name}.log")
