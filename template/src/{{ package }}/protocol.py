@@ -13,7 +13,7 @@ from fastapi import APIRouter
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from .model import INPUT, Model
@@ -43,12 +43,16 @@ class Inference(BaseModel):
 
 async def read_body(request: Request) -> bytes:
     """The whole body. Raises HTTPException 413 as soon as it is too large."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
+    body, more = b"", True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
         if len(body) > MAX_BYTES:
             raise HTTPException(413, f"the body is larger than {MAX_BYTES} bytes")
-    return bytes(body)
+    return body
 
 
 def constant(content: object) -> Callable[[], Awaitable[Response]]:

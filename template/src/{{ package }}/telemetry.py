@@ -30,7 +30,8 @@ PREDICTIONS = Counter("predictions", "Rows predicted, by class.", ("prediction",
 WHAT = ("name", "release", "sha256")
 MODEL = Gauge("model_info", "The model that serves.", WHAT, multiprocess_mode="max")
 SAFE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-requests = functools.cache(REQUESTS.labels)  # finding a label's number costs more than counting
+# Finding a label's number costs more than counting.
+requests, predicted = functools.cache(REQUESTS.labels), functools.cache(PREDICTIONS.labels)
 
 
 async def metrics() -> Response:
