@@ -7,7 +7,7 @@ READY := .venv/.ready
 export PATH := $(BIN):$(PATH)
 unexport VIRTUAL_ENV
 
-.PHONY: help setup demo down test check bench
+.PHONY: help setup demo down test check bench picture
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -37,3 +37,6 @@ check: $(READY)  ## Run formatter, linter and type checker over this repository
 
 bench: $(READY)  ## Measure, side by side with peers (takes minutes)
 	$(BIN)/python -m benchmarks
+
+picture: $(READY)  ## Draw docs/demo.svg anew, from a real terminal
+	@$(BIN)/python scripts/picture.py

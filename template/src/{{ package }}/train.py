@@ -1,7 +1,7 @@
 """Train the model: rows in, `model.onnx` and `model.json` out. This file and `data.py` are yours.
 
-The same commit, seed and locked libraries give the same bytes. What is yours to change are
-`estimator` and, for a model that is not scikit-learn's, `fit` and `to_onnx`.
+The same commit, seed, locked libraries and kind of processor give the same bytes. What is yours to
+change are `estimator` and, for a model that is not scikit-learn's, `fit` and `to_onnx`.
 """
 
 import argparse
