@@ -5,6 +5,7 @@ The projects come from the work tree's template (`--ref HEAD`), uncommitted chan
 
 import itertools
 import shutil
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,9 @@ from filelock import FileLock
 from tests.support import IDENTITY, clean_environment, cli, run, sh
 
 __all__ = ["clean_environment", "cli", "run", "sh"]
+
+# A suite that a shell started in the background ignores Ctrl-C, and so would all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,8 @@ PAGES = ["README.md", "CONTRIBUTING.md"]
 
 def commands(text: str) -> list[str]:
     """The lines of the fenced blocks without a language, or of a shell, without remarks."""
-    blocks = re.findall(r"(?ms)^```(?:sh)?\n(.*?)^```", text)
-    lines = "".join(blocks).splitlines()
+    blocks = re.findall(r"(?ms)^```(\w*)\n(.*?)^```$", text)
+    lines = "".join(body for language, body in blocks if language in ("", "sh")).splitlines()
     return [line.split("#")[0].strip() for line in lines if line.split("#")[0].strip()]
 
 

@@ -1,4 +1,4 @@
-"""What runs where: each environment's release, age, health, traffic and memory.
+"""What runs where: each environment's release, age, health, traffic and memory (MB).
 
 Touch this file to show something more. It reads and asks; it changes nothing.
 """
@@ -14,7 +14,7 @@ from .config import Environment, OpsError, environments
 from .console import say, table
 from .release import load
 
-HEAD = ("ENVIRONMENT", "RELEASE", "AGE", "HEALTH", "REQUESTS", "ERRORS", "MEMORY", "URL")
+HEAD = ("ENVIRONMENT", "RELEASE", "AGE", "HEALTH", "REQUESTS", "ERRORS", "MB", "URL")
 STARTING = 5  # seconds within which the processes of a change start
 
 

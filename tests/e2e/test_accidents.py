@@ -152,6 +152,7 @@ def test_a_project_that_was_moved_while_it_was_up_goes_on_after_up(shop: Shop) -
     finally:
         new.rename(home)
         shop.path = home
+        sh("uv", "sync", "--locked", "--quiet", cwd=home)  # as every make verb does
     assert shop.ops("up").returncode == 0
     assert {name: shop.served(name) for name in releases} == releases
 
