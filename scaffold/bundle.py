@@ -7,6 +7,7 @@ out. This module needs the standard library and git, nothing else: the build imp
 
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,15 +84,15 @@ def create(checkout: Path, repository: Path) -> None:
     alternates.write_text(f"{(checkout / objects).resolve()}\n")
 
 
-def add_work_tree(checkout: Path, repository: Path) -> None:
+def add_work_tree(checkout: Path, repository: Path, names: Sequence[str] = CONTENTS) -> str:
     """Add the work tree as it stands, uncommitted changes included, as a commit on top.
 
-    It carries no tag, so that git describes it by the version it comes after.
+    It carries no tag, so that git describes it by the version it comes after. Returns the commit.
     """
     here = f"--git-dir={repository}"
     env = git.environment(private=True, config=[("core.bare", "false")])
     env["GIT_INDEX_FILE"] = str(repository / "index")
-    present = [name for name in CONTENTS if (checkout / name).exists()]
+    present = [name for name in names if (checkout / name).exists()]
     git.git(here, f"--work-tree={checkout}", "add", "-A", "--", *present, env=env, cwd=checkout)
     tree = git.git(here, "write-tree", env=env).strip()
     if not git.succeeds(here, "rev-parse", "--verify", "-q", BRANCH, env=env):
@@ -102,6 +103,7 @@ def add_work_tree(checkout: Path, repository: Path) -> None:
         f'from {BRANCH}^0\nM 040000 {tree} ""\n\n'
     )
     git.git(here, "fast-import", "--quiet", stdin=stream, env=env)
+    return git.git(here, "rev-parse", BRANCH, env=env).strip()
 
 
 def _private() -> dict[str, str]:

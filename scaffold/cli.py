@@ -7,6 +7,11 @@ import typer
 
 from scaffold.errors import boundary
 
+PROJECT = typer.Argument(help="The project's folder, or its answers file.", show_default=False)
+AS_JSON = typer.Option("--json", help="Print the outcome as JSON on stdout.")
+DATA = typer.Option("--data", "-d", metavar="K=V", help="Answer a question; repeatable.")
+DRY_RUN = typer.Option("--dry-run", help="Show the plan and the whole diff; change nothing.")
+
 # Plain help: importing rich takes longer than everything else here.
 app = typer.Typer(
     add_completion=False,
@@ -72,3 +77,101 @@ def new(
         from scaffold.commands.new import new as run
 
         run(Request(path, template, ref, defaults, tuple(data or ()), data_file, setup, git))
+
+
+@app.command()
+def update(
+    path: Annotated[Path, PROJECT] = Path(),
+    to: Annotated[
+        str | None, typer.Option(metavar="TAG", help="A version; default: the newest release.")
+    ] = None,
+    template: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where the template is now, if it moved.")
+    ] = None,
+    defaults: Annotated[bool, typer.Option("--defaults", help="Ask nothing.")] = False,
+    data: Annotated[list[str] | None, DATA] = None,
+    dry_run: Annotated[bool, DRY_RUN] = False,
+    as_json: Annotated[bool, AS_JSON] = False,
+) -> None:
+    """Merge the template's improvements into a project, or change an answer."""
+    with boundary():
+        from scaffold.commands.update import Request
+        from scaffold.commands.update import update as run
+
+        request = Request(path, to, template, defaults, tuple(data or ()), dry_run, as_json)
+        code = run(request)
+    raise typer.Exit(code)
+
+
+@app.command()
+def status(
+    path: Annotated[Path, PROJECT] = Path(), as_json: Annotated[bool, AS_JSON] = False
+) -> None:
+    """Say which version a project has, how far behind it is, and how it differs."""
+    with boundary():
+        from scaffold.commands.status import status as run
+
+        code = run(path, as_json)
+    raise typer.Exit(code)
+
+
+@app.command()
+def diff(
+    path: Annotated[Path, PROJECT] = Path(),
+    to: Annotated[
+        str | None, typer.Option(metavar="TAG", help="A version; default: the project's own.")
+    ] = None,
+    as_json: Annotated[bool, AS_JSON] = False,
+) -> None:
+    """Show how a project differs from what its template would give."""
+    with boundary():
+        from scaffold.commands.diff import diff as run
+
+        code = run(path, to, as_json)
+    raise typer.Exit(code)
+
+
+@app.command()
+def adopt(
+    template: Annotated[str, typer.Option(metavar="URL", help="A Git URL or a path.")],
+    path: Annotated[
+        Path, typer.Argument(help="The repository, or a folder in it.", show_default=False)
+    ] = Path(),
+    ref: Annotated[
+        str | None, typer.Option(metavar="TAG", help="A version; default: the newest release.")
+    ] = None,
+    defaults: Annotated[bool, typer.Option("--defaults", help="Ask nothing.")] = False,
+    data: Annotated[list[str] | None, DATA] = None,
+    dry_run: Annotated[bool, DRY_RUN] = False,
+    as_json: Annotated[bool, AS_JSON] = False,
+) -> None:
+    """Put an existing repository under a template, from the version nearest to it."""
+    with boundary():
+        from scaffold.commands.adopt import Request
+        from scaffold.commands.adopt import adopt as run
+
+        request = Request(path, template, ref, defaults, tuple(data or ()), dry_run, as_json)
+        code = run(request)
+    raise typer.Exit(code)
+
+
+@app.command()
+def undo(path: Annotated[Path, PROJECT] = Path()) -> None:
+    """Take the last update back, exactly."""
+    with boundary():
+        from scaffold.commands.undo import undo as run
+
+        code = run(path)
+    raise typer.Exit(code)
+
+
+@app.command()
+def doctor(
+    path: Annotated[Path, PROJECT] = Path(), as_json: Annotated[bool, AS_JSON] = False
+) -> None:
+    """Check this machine and this project: what is there, what is not, what to type."""
+    with boundary():
+        from scaffold.commands.doctor import doctor as run
+
+        code = run(path, as_json)
+    raise typer.Exit(code)

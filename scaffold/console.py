@@ -27,6 +27,15 @@ def say(text: str = "") -> None:
     print(text, flush=True)  # noqa: T201
 
 
+def show_diff(text: str) -> None:
+    """Print a unified diff as a result, in colours where they are wanted."""
+    colours = {"+": GREEN, "-": RED, "@": DIM}
+    for line in text.splitlines():
+        style = BOLD if line.startswith(("diff ", "+++", "---")) else colours.get(line[:1])
+        shown = line.encode("utf-8", "backslashreplace").decode()
+        say(_paint(shown, style, sys.stdout) if style else shown)
+
+
 def detail(text: str) -> None:
     """Print something that explains, beside the results."""
     print(text, file=sys.stderr, flush=True)  # noqa: T201

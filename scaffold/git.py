@@ -13,6 +13,7 @@ from pathlib import Path
 from scaffold.errors import ScaffoldError
 
 MINIMUM = (2, 32)  # the first that reads GIT_CONFIG_GLOBAL
+MERGES = (2, 38)  # the first that has `merge-tree --write-tree`
 LOCAL_SECONDS = 120.0
 NETWORK_SECONDS = 900.0
 
@@ -90,7 +91,23 @@ def git(
     stdin: str | None = None,
     seconds: float = LOCAL_SECONDS,
 ) -> str:
-    """Run one git command and return its stdout; raise `GitError` when it fails."""
+    """Run one git command and return its stdout; raise `GitError` when it fails.
+
+    What is no UTF-8, in names or in content, comes and goes unharmed as lone surrogates.
+    """
+    data = None if stdin is None else encode(stdin)
+    return decode(raw(*argv, cwd=cwd, env=env, stdin=data, seconds=seconds))
+
+
+def raw(
+    *argv: str,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes | None = None,
+    seconds: float = LOCAL_SECONDS,
+    allowed: int = 0,
+) -> bytes:
+    """Run one git command and return its stdout as it is; exit codes up to `allowed` are good."""
     try:
         done = subprocess.run(
             ["git", *argv],  # noqa: S607
@@ -99,8 +116,6 @@ def git(
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
-            encoding="utf-8",
-            errors="surrogateescape",
             timeout=seconds,
             check=False,
         )
@@ -111,9 +126,19 @@ def git(
             f"git {argv[0]} gave no answer within {seconds:.0f} s",
             "check the network or the disk, and retry",
         ) from error
-    if done.returncode:
-        raise GitError(argv, done.stderr)
+    if not 0 <= done.returncode <= allowed:
+        raise GitError(argv, decode(done.stderr))
     return done.stdout
+
+
+def encode(text: str) -> bytes:
+    """Return the bytes of a text that `decode` made."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def decode(data: bytes) -> str:
+    """Return bytes as text, whatever they are."""
+    return data.decode("utf-8", "surrogateescape")
 
 
 def succeeds(*argv: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> bool:
@@ -125,14 +150,14 @@ def succeeds(*argv: str, cwd: Path | None = None, env: Mapping[str, str] | None 
     return True
 
 
-def require() -> None:
+def require(minimum: tuple[int, int] = MINIMUM) -> None:
     """Refuse early, and in words, when git is missing or too old."""
     found = re.search(r"(\d+)\.(\d+)", git("version"))
-    if not found or (int(found[1]), int(found[2])) < MINIMUM:
+    if not found or (int(found[1]), int(found[2])) < minimum:
         version = found[0] if found else "unknown"
         raise ScaffoldError(
-            f"git {version} is too old: at least {MINIMUM[0]}.{MINIMUM[1]} is needed",
-            "upgrade git (git-scm.com/downloads)",
+            f"git {version} is too old: at least {minimum[0]}.{minimum[1]} is needed here",
+            "upgrade git (git-scm.com/downloads; on Ubuntu 22.04 from the PPA git-core/ppa)",
         )
 
 

@@ -1,4 +1,4 @@
-"""Renders one version of a template, by copier's public API, into a folder.
+"""Renders one version of a template, by copier, into a folder.
 
 copier is imported late, because that takes longer than most of our commands. A template's tasks
 never run, and what copier raises leaves here as our one error type.
@@ -10,10 +10,12 @@ import os
 import re
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 from scaffold import console
 from scaffold.answers import Answers
@@ -36,6 +38,14 @@ def preload() -> None:
     Thread(target=load, daemon=True).start()
 
 
+@dataclass(frozen=True)
+class Rendering:
+    """What came out beside the files: where the answers file is, and what an update skips."""
+
+    answers_file: str
+    skips: Callable[[str], bool]
+
+
 def render(
     template: Template,
     destination: Path,
@@ -43,29 +53,37 @@ def render(
     *,
     work: Path,
     defaults: bool,
-    suggested: Answers,
-) -> None:
-    """Render a template into a folder that does not exist yet.
+    suggested: Answers | None = None,
+    answers_file: str | None = None,
+    updating: bool = False,
+) -> Rendering:
+    """Render a template into a folder.
 
     Args:
         template: the version to render.
-        destination: its last component is the name that the template sees.
+        destination: its last component is the name that the template sees. It does not exist, or
+            holds only an answers file, whose answers then count as given before.
         answers: given answers, by question.
-        work: scratch folder; copier's clones and caches go there.
+        work: scratch folder.
         defaults: take defaults for what is not answered; otherwise ask on the terminal.
         suggested: defaults that win over the template's own.
+        answers_file: its path in the project, where it is not the template that decides.
+        updating: leave out what the template excludes from updates.
 
     """
-    environment = template.environment() | {
-        "COPIER_CACHE_DIR": str(work / "cache"),
-        # Otherwise git looks for a repository around the project and obeys its settings.
-        "GIT_CEILING_DIRECTORIES": os.pathsep.join((str(destination.parent), str(work))),
-    }
-    with _inside(environment, work), warnings.catch_warnings(record=True) as raised:
+    with _inside(work), warnings.catch_warnings(record=True) as raised:
         warnings.simplefilter("always", UserWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
-            _copy(template, destination, answers, defaults=defaults, suggested=suggested)
+            rendering = _copy(
+                template,
+                destination,
+                data=answers,
+                defaults=defaults,
+                user_defaults=suggested or {},
+                answers_file=answers_file,
+                updating=updating,
+            )
         except (KeyboardInterrupt, ScaffoldError):
             raise
         except OSError as error:
@@ -74,38 +92,70 @@ def render(
             raise _explained(error, template) from error
         except Exception as error:  # bare TypeError, ValueError, yaml and plumbum errors as well
             raise _explained(error, template) from error
-    for warning in raised:
-        console.note(str(warning.message).splitlines()[0])
+    for text in dict.fromkeys(str(warning.message).splitlines()[0] for warning in raised):
+        console.note(text)
+    return rendering
 
 
 def _copy(
-    template: Template, destination: Path, answers: Answers, *, defaults: bool, suggested: Answers
-) -> None:
-    from copier import Settings, run_copy
+    template: Template,
+    destination: Path,
+    *,
+    answers_file: str | None,
+    updating: bool,
+    **options: Any,
+) -> Rendering:
+    """Run copier's worker on files that are there already, instead of on a clone of its own.
 
-    run_copy(
-        template.url,
-        destination,
-        answers,
-        vcs_ref=template.ref,
-        settings=Settings(),
-        defaults=defaults,
-        user_defaults=suggested,
-        quiet=True,
-        skip_tasks=True,
-    )
+    copier knows the template by its address and clones it on every run; giving it the facts that it
+    would have read off that clone saves ten processes of git, and one more for every file.
+    """
+    from copier._main import Worker, _operation
+    from copier._settings import SettingsModel
+    from copier._template import Template as Theirs
+
+    facts = {
+        "vcs": "git",
+        "local_abspath": template.folder.resolve(),
+        "commit": template.version,
+        "commit_hash": template.commit,
+        "git_index_modes": {},  # the files have their modes
+    }
+    theirs = Theirs(url=template.url, ref=template.version)
+    theirs.__dict__.update(facts)
+    token = _operation.set("update" if updating else "copy")
+    try:
+        with Worker(
+            src_path=template.url,
+            dst_path=destination,
+            vcs_ref=template.version,
+            settings=SettingsModel(),
+            answers_file=Path(answers_file) if answers_file else None,
+            overwrite=True,
+            skip_answered=True,
+            skip_tasks=True,
+            quiet=True,
+            **options,
+        ) as worker:
+            worker.__dict__["template"] = theirs
+            worker.run_copy()
+            written, matches = str(worker.answers_relpath), worker.match_skip
+        return Rendering(written, lambda path: bool(matches(Path(path))))
+    finally:
+        _operation.reset(token)
 
 
 @contextmanager
-def _inside(environment: Mapping[str, str], work: Path) -> Iterator[None]:
-    """Run copier, and every git it starts, in this environment, with scratch files in `work`."""
+def _inside(work: Path) -> Iterator[None]:
+    """Run copier with scratch files in `work`, and where it finds no git to run."""
     outside, scratch = dict(os.environ), tempfile.tempdir
+    environment = {**outside, "PATH": str(work), "COPIER_CACHE_DIR": str(work / "cache")}
     _replace(environment)
     tempfile.tempdir = str(work)
     try:
         from plumbum import local
 
-        # plumbum, through which copier runs git, keeps a copy of the environment of its own.
+        # plumbum, through which copier runs programs, keeps a copy of the environment of its own.
         with local.env():
             local.env.clear()
             local.env.update(environment)

@@ -1,18 +1,18 @@
 """Where template versions come from: the bundle in the wheel, this checkout, or a Git URL or path.
 
-Whatever the source, what comes out is a `Template`: a local Git repository, one version in it, and
-the Git settings under which copier finds that repository behind the template's real URL. So the
-answers file names the real URL and a version, never a place on this machine.
+Whatever the source, what comes out is a `Template`: the files of one version, under the real URL
+and version that the answers file records, never under a place on this machine.
 """
 
 import re
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
 
-from scaffold import bundle, git
+from scaffold import bundle, git, versions
 from scaffold.errors import Exit, ScaffoldError
+from scaffold.extract import extracted, known
 
 PACKAGE = Path(__file__).resolve().parent
 HEAD = "HEAD"
@@ -23,30 +23,162 @@ _SHORT = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}
 class Template:
     """One version of a template, ready to be rendered.
 
-    `url` is what the answers file records and copier is given; `ref` is the version as asked for,
-    and `version` as Git describes it; `path` is the local Git repository that holds it; `ours` says
-    that it is this project's own template.
+    `url` and `version` are what the answers file records, `commit` is the full hash, `folder` holds
+    the files; `ours` says that it is this project's own template.
     """
 
     url: str
-    ref: str
     version: str
-    path: Path
+    commit: str
+    folder: Path
     ours: bool = False
-    config: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-
-    def environment(self) -> dict[str, str]:
-        """Return the environment in which copier's git finds the template."""
-        return git.environment(private=self.ours, config=self.config)
 
     def read(self, name: str) -> str | None:
         """Return the text of a file at the template's root, or None when there is none."""
-        if self.ref == HEAD and (self.path / name).is_file():
-            return (self.path / name).read_text(encoding="utf-8")  # copier takes it as it stands
+        file = self.folder / name
+        return file.read_text(encoding="utf-8") if file.is_file() else None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A template with all its versions.
+
+    `address` is what git is given: a URL, or a file or folder on this machine. Of a URL nothing is
+    copied before it is needed.
+    """
+
+    url: str
+    address: str
+    work: Path = field(repr=False)
+    ours: bool = False
+    folder: Path | None = None  # a repository on this machine, used in place
+    shipped: bool = False  # it came with this installation
+
+    @cached_property
+    def tags(self) -> dict[str, str]:
+        """The commit of each tag."""
+        if self._is_copied:
+            return _tags(self.repository)
         try:
-            return git.git("show", f"{self.ref}:{name}", cwd=self.path)
-        except git.GitError:
-            return None
+            lines = git.git(
+                *("ls-remote", "--tags", "--", self.address),
+                env=git.environment(private=self.shipped),
+                seconds=git.NETWORK_SECONDS,
+            ).splitlines()
+        except git.GitError as error:
+            raise self._unreachable(error) from error
+        found: dict[str, str] = {}
+        for line in lines:
+            commit, _, tag = line.partition("\trefs/tags/")
+            found[tag] = commit
+        return {
+            tag: found.get(f"{tag}^{{}}", commit)
+            for tag, commit in found.items()
+            if not tag.endswith("^{}")
+        }
+
+    @property
+    def releases(self) -> list[str]:
+        """The tags that are versions, oldest first."""
+        return versions.releases(self.tags)
+
+    @cached_property
+    def repository(self) -> Path:
+        """The Git repository that holds the versions, copied on first use."""
+        if self.folder is not None:
+            return self.folder
+        copied = self.work / "template.git"
+        if copied.exists():
+            return copied
+        try:
+            git.git(
+                *("clone", "-q", "--bare", "--template=", "--", self.address, str(copied)),
+                env=git.environment(private=self.shipped),
+                seconds=git.NETWORK_SECONDS,
+            )
+        except git.GitError as error:
+            raise self._unreachable(error) from error
+        return copied
+
+    def newest(self) -> str:
+        """Return the newest release, or refuse a template that has none."""
+        newest = versions.newest(self.tags)
+        if newest is None:
+            raise ScaffoldError(
+                "the template has no tags, so it has no released version",
+                "name the version yourself, e.g. --ref HEAD (`--to HEAD` in an update)",
+            )
+        return newest
+
+    def at(self, ref: str | None) -> Template:
+        """Return one version of the template; the newest release for None."""
+        if ref is not None and (ref.startswith("-") or not ref.strip()):
+            raise ScaffoldError(f"{ref!r} is no version", "give a tag, e.g. v1.0.0", Exit.USAGE)
+        ref = self.newest() if ref is None else ref
+        commit = self.tags.get(ref) or self._known(ref) or self._resolve(ref)
+        if ref == HEAD and self.folder is not None and _is_dirty(self.folder):
+            commit = self._with_work_tree(self.folder, commit)
+        same = [tag for tag, other in self.tags.items() if other == commit]
+        version = same[0] if len(same) == 1 else self._describe(commit, ref)
+        folder = extracted(commit, self._objects, self.address, self.work)
+        return Template(self.url, version, commit, folder, self.ours)
+
+    @property
+    def _is_copied(self) -> bool:
+        return self.folder is not None or (self.work / "template.git").exists()
+
+    def _known(self, ref: str) -> str | None:
+        """Return the commit of a version as git describes it, if this machine has used it before.
+
+        So a version made of a work tree, which no repository holds, is found again.
+        """
+        found = versions.DESCRIBED.fullmatch(ref)
+        return known(found["commit"], self.work) if found else None
+
+    def _resolve(self, ref: str) -> str:
+        for name in (ref, f"refs/remotes/origin/{ref}"):
+            try:
+                wanted = ("rev-parse", "--verify", "-q", "--end-of-options", f"{name}^{{commit}}")
+                return git.git(*wanted, cwd=self.repository).strip()
+            except git.GitError:
+                continue
+        known = ", ".join(self.releases[-5:] or sorted(self.tags)[-5:]) or "none"
+        raise ScaffoldError(
+            f"the template has no version {ref!r}", f"choose one of its tags: {known}", Exit.USAGE
+        )
+
+    def _describe(self, commit: str, ref: str) -> str:
+        if versions.DESCRIBED.fullmatch(ref):
+            return ref
+        return git.git("describe", "--tags", "--always", commit, cwd=self._described).strip()
+
+    @property
+    def _described(self) -> Path:
+        scratch = self.work / "work-tree.git"
+        return scratch if scratch.exists() else self.repository
+
+    def _objects(self) -> Path:
+        """Return a repository to take files from; never one whose own settings could run."""
+        if self.folder is None:
+            return self.repository
+        scratch = self.work / "work-tree.git"
+        if not scratch.exists():
+            bundle.create(self.folder, scratch)
+        return scratch
+
+    def _with_work_tree(self, folder: Path, commit: str) -> str:
+        """Return a commit on top of another, of the work tree as it stands, as copier makes it."""
+        scratch = self._objects()
+        refs = "".join(f"update refs/tags/{tag} {at}\n" for tag, at in self.tags.items())
+        refs += f"update {bundle.BRANCH} {commit}\n"
+        git.git(f"--git-dir={scratch}", "update-ref", "--stdin", stdin=refs)
+        return bundle.add_work_tree(folder, scratch, ["."])
+
+    def _unreachable(self, error: git.GitError) -> ScaffoldError:
+        return ScaffoldError(
+            f"the template {self.url} cannot be reached: {_reason(error)}",
+            "check the address, the network and your access; if it moved, give --template URL",
+        )
 
 
 @cache
@@ -66,44 +198,51 @@ def canonical_url() -> str:
     )
 
 
-def open_template(template: str | None, ref: str | None, work: Path) -> Template:
-    """Find the template and the version asked for; the newest release when none is.
+def open_source(template: str | None, work: Path, *, head: bool = False) -> Source:
+    """Find a template.
 
     Args:
-        template: URL or path; None is the template that came with this installation.
-        ref: tag, branch or commit; HEAD in a checkout is the work tree as it stands.
+        template: URL or path; None, or the canonical URL, is the one that came with this
+            installation.
         work: a scratch folder that lives as long as the template is used.
+        head: this project's own work tree is wanted as well, if this is its checkout.
 
     """
-    if ref is not None and (ref.startswith("-") or not ref.strip()):
-        raise ScaffoldError(f"{ref!r} is no version", "give a tag, e.g. v1.0.0", Exit.USAGE)
     if template is None:
-        return _own(ref, work / "template.git")
-    return _given(template, ref, work / "template.git")
-
-
-def _own(ref: str | None, repository: Path) -> Template:
-    checkout = PACKAGE.parent
-    shipped = PACKAGE / bundle.NAME
-    if (checkout / "copier.yml").is_file() and (checkout / ".git").exists():
-        _from_checkout(checkout, repository, ref)
-    elif shipped.is_file():
-        env = git.environment(private=True)
-        git.git(
-            "clone", "-q", "--bare", "--template=", "--", str(shipped), str(repository), env=env
+        return _own(work, head=head)
+    path = Path(template).expanduser()
+    if path.exists():
+        return _from_path(path.resolve(), work)
+    url, address = _expand(template)
+    if re.match(r"https?://[^/]*@", address):
+        raise ScaffoldError(
+            "the template's URL holds a user name or password, which the project would record",
+            "leave it out and let git ask your credential helper (`git help credentials`)",
+            Exit.UNSAFE,
         )
-    else:
+    return Source(url, address, work, ours=address == canonical_url())
+
+
+def open_template(template: str | None, ref: str | None, work: Path) -> Template:
+    """Find the template and the version asked for; the newest release when none is."""
+    return open_source(template, work, head=ref == HEAD).at(ref)
+
+
+def _own(work: Path, *, head: bool) -> Source:
+    checkout, shipped, repository = PACKAGE.parent, PACKAGE / bundle.NAME, work / "template.git"
+    if (checkout / "copier.yml").is_file() and (checkout / ".git").exists():
+        _from_checkout(checkout, repository, head=head)
+    elif not shipped.is_file():
         raise ScaffoldError(
             "this installation carries no template",
             "install mlops-scaffold from its package, or give --template URL",
         )
-    url = canonical_url()
-    return Template(url, *_version(repository, ref), repository, True, _behind(url, repository))
+    return Source(canonical_url(), str(shipped), work, ours=True, shipped=True)
 
 
-def _from_checkout(checkout: Path, repository: Path, ref: str | None) -> None:
+def _from_checkout(checkout: Path, repository: Path, *, head: bool) -> None:
     """Make the template's repository from the source tree this CLI runs from."""
-    if ref != HEAD:
+    if not head:
         bundle.build_history(checkout, repository)
         return
     try:
@@ -113,89 +252,35 @@ def _from_checkout(checkout: Path, repository: Path, ref: str | None) -> None:
     bundle.add_work_tree(checkout, repository)
 
 
-def _given(template: str, ref: str | None, repository: Path) -> Template:
-    path = Path(template).expanduser()
-    if path.exists():
-        return _from_path(path.resolve(), ref, repository)
-    url, address = _expand(template)
-    if re.match(r"https?://[^/]*@", address):
-        raise ScaffoldError(
-            "the template's URL holds a user name or password, which the project would record",
-            "leave it out and let git ask your credential helper (`git help credentials`)",
-            Exit.UNSAFE,
-        )
-    try:
-        git.git(
-            "clone", "-q", "--bare", "--", address, str(repository), seconds=git.NETWORK_SECONDS
-        )
-    except git.GitError as error:
-        raise ScaffoldError(
-            f"the template {template} cannot be reached: {_reason(error)}",
-            "check the address, the network and your access",
-        ) from error
-    config = (*_behind(address, repository), ("protocol.file.allow", "always"))
-    ours = address == canonical_url()
-    return Template(url, *_version(repository, ref), repository, ours, config)
-
-
-def _from_path(path: Path, ref: str | None, repository: Path) -> Template:
-    """Use a repository on this machine in place, as copier does; unpack a bundle to read it."""
+def _from_path(path: Path, work: Path) -> Source:
+    """Use a repository on this machine in place, as copier does; a bundle is unpacked."""
     if path.is_file():
-        return _from_bundle(path, ref, repository)
+        if not git.succeeds("bundle", "list-heads", str(path)):
+            raise ScaffoldError(
+                f"{path} is no template: it is a file, and no Git bundle",
+                "give the folder or the URL of a Git repository",
+            )
+        return Source(str(path), str(path), work)
     bare = path.is_dir() and (path / "HEAD").is_file() and (path / "objects").is_dir()
     if not bare and not (path / ".git").exists():
         raise ScaffoldError(
             f"{path} is no template: it is not a Git repository, so it has no versions",
             "run `git init`, commit and tag it, or give the repository's root",
         )
-    return Template(str(path), *_version(path, ref), path)
+    return Source(str(path), str(path), work, folder=path)
 
 
-def _from_bundle(file: Path, ref: str | None, repository: Path) -> Template:
-    try:
-        git.git("clone", "-q", "--bare", "--", str(file), str(repository))
-    except git.GitError as error:
-        raise ScaffoldError(
-            f"{file} is no template: it is a file, and no Git bundle",
-            "give the folder or the URL of a Git repository",
-        ) from error
-    return Template(str(file), *_version(repository, ref), repository)
+def _tags(repository: Path) -> dict[str, str]:
+    form = "--format=%(refname:strip=2)%09%(objectname)%09%(*objectname)"
+    lines = git.git("for-each-ref", form, "refs/tags", cwd=repository).splitlines()
+    rows = [line.split("\t") for line in lines]
+    return {tag: peeled or commit for tag, commit, peeled in rows}
 
 
-def _version(repository: Path, ref: str | None) -> tuple[str, str]:
-    """Return the ref to use and its description, or say what there is."""
-    tags = git.git("tag", "--list", cwd=repository).split()
-    if ref is None:
-        newest = newest_version(tags)
-        if newest is None:
-            raise ScaffoldError(
-                "the template has no tags, so it has no released version",
-                "name the version yourself, e.g. --ref HEAD",
-            )
-        return newest, newest
-    if ref in tags:
-        return ref, ref
-    try:
-        return ref, git.git("describe", "--tags", "--always", ref, cwd=repository).strip()
-    except git.GitError as error:
-        known = ", ".join(sorted(tags)[-5:]) or "none"
-        raise ScaffoldError(
-            f"the template has no version {ref!r}", f"choose one of its tags: {known}", Exit.USAGE
-        ) from error
-
-
-def newest_version(tags: list[str]) -> str | None:
-    """Return the newest release among the tags, or the newest pre-release if there is no other."""
-    from packaging.version import InvalidVersion, Version
-
-    versions = []
-    for tag in tags:
-        try:
-            versions.append((Version(tag), tag))
-        except InvalidVersion:
-            continue
-    finals = [entry for entry in versions if not entry[0].is_prerelease]
-    return max(finals or versions, default=(None, None))[1]
+def _is_dirty(repository: Path) -> bool:
+    if not (repository / ".git").exists():
+        return False
+    return bool(git.git("status", "--porcelain", cwd=repository).strip())
 
 
 def _expand(template: str) -> tuple[str, str]:
@@ -212,11 +297,6 @@ def _expand(template: str) -> tuple[str, str]:
     if re.match(r"https://(github|gitlab)\.com/", address) and not known:
         return template, f"{address}.git" if address == template else address
     return (template if known else f"git+{address}"), address
-
-
-def _behind(url: str, repository: Path) -> tuple[tuple[str, str], ...]:
-    """Return the Git setting that makes a local repository answer for a URL."""
-    return ((f"url.{repository}.insteadOf", url),)
 
 
 def _reason(error: git.GitError) -> str:

@@ -8,12 +8,14 @@ so `make setup` finishes whatever was interrupted.
 import shlex
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from scaffold import answers, console, git, paths, ports, setup
 from scaffold.errors import Exit, ScaffoldError
 from scaffold.render import preload, render
+from scaffold.rendered import keep
 from scaffold.source import Template, open_template
 from scaffold.stage import Stage, check_target, stage
 
@@ -67,7 +69,7 @@ def _render(
     console.title(f"{staged.target.name}, from {template.url} {template.version}")
 
     def work() -> None:
-        render(
+        rendering = render(
             template,
             staged.project,
             given,
@@ -77,6 +79,8 @@ def _render(
         )
         if not staged.project.is_dir() or not paths.check(staged.project):
             raise ScaffoldError("the template rendered no file", "give other answers", Exit.ERROR)
+        with suppress(ScaffoldError):  # it only makes the first update and status faster
+            keep(template, staged.project, rendering.answers_file, staged.work)
 
     if asks:
         work()  # a running clock would write over the questions

@@ -1,0 +1,170 @@
+"""`mlops-scaffold adopt`: put an existing repository under a template.
+
+It finds the version of the template whose files are most like the repository's, and merges from
+there: what is equal is brought up to date, what the person changed stays, what is missing comes.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from scaffold import answers, console, git, record, trust, versions
+from scaffold.errors import ScaffoldError
+from scaffold.journal import locked
+from scaffold.plan import Plan, answer_changes
+from scaffold.proceed import Options, current, merge_store, proceed, refuse_unfinished, scratch
+from scaffold.project import Project, find_project
+from scaffold.proposal import propose
+from scaffold.record import Record, answers_in
+from scaffold.render import preload
+from scaffold.rendered import Rendered, cache_store, render_new, render_old
+from scaffold.source import HEAD, Source, Template, canonical_url, open_source
+from scaffold.store import Store, Tree
+
+COMPARED = 40  # releases, from the newest
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the person typed."""
+
+    path: Path
+    template: str
+    ref: str | None = None
+    defaults: bool = False
+    data: tuple[str, ...] = ()
+    dry_run: bool = False
+    as_json: bool = False
+
+
+def adopt(request: Request) -> int:
+    """Put the repository under the template and return the exit code."""
+    git.require(git.MERGES)
+    given = answers.collect(None, list(request.data))
+    asks = not request.defaults and not request.as_json and console.is_terminal()
+    options = Options(asks and not request.dry_run, request.dry_run, request.as_json)
+    project = find_project(request.path, answers=False)
+    with locked(project), scratch() as work:
+        own = request.template == canonical_url()
+        source = open_source(None if own else request.template, work, head=request.ref == HEAD)
+        before = _before(project)
+        _refuse_adopted(project, before, source)
+        refuse_unfinished(project)
+        preload()
+        code = _adopt(project, source, request.ref, before, given, options, work)
+        if not request.dry_run:
+            trust.allow(project, source.url)
+        return code
+
+
+def _before(project: Project) -> Record | None:
+    """Return what an answers file says that is there already, if it can be read."""
+    try:
+        return project.recorded()
+    except ScaffoldError:
+        return None
+
+
+def _refuse_adopted(project: Project, before: Record | None, source: Source) -> None:
+    if before is None or before.url != source.url:
+        return
+    try:
+        source.at(before.version)
+    except ScaffoldError:
+        return  # a version that is not there: find the nearest one instead
+    raise ScaffoldError(
+        f"{project.shown} is already under this template, at {before.version}",
+        "bring it up to date: `mlops-scaffold update`",
+    )
+
+
+def _adopt(
+    project: Project,
+    source: Source,
+    ref: str | None,
+    before: Record | None,
+    given: answers.Answers,
+    options: Options,
+    work: Path,
+) -> int:
+    new = source.at(ref)
+    questions = answers.read_questions(new)
+    answers.check(given, questions)
+    renderings = cache_store(work, project.form)
+    name, file = project.name, project.answers_file
+    if not options.as_json:
+        console.title(f"{name}: put under {new.url} {new.version}")
+    recorded = before.answers if before else {}
+    rendered = render_new(new, name, file, recorded, given, renderings, work, asks=options.asks)
+    if rendered.answers is None:
+        raise ScaffoldError(
+            f"{new.url} {new.version} writes no answers file, so updates would be impossible",
+            "tell its owner; its documentation calls it `{{ _copier_conf.answers_file }}.jinja`",
+        )
+    after = answers_in(rendered.answers, Path(file))
+    store = merge_store(project, renderings, work)
+    nearest, base = _nearest(project, source, new, rendered, after, store, renderings, work)
+    if not options.as_json:
+        console.detail(f"  the version most like it is {nearest}")
+    proposal = propose(project, store, base, rendered.tree, new.version, rendered.rendering.skips)
+    changes = answer_changes(recorded, after, given, questions, asked=True)
+    plan = Plan("adopt", project.shown, new.url, nearest, new.version, (), changes)
+    if not proposal.touched and not proposal.left:
+        return current(plan, f"{name} is already as {new.version} would make it", options)
+    return proceed(project, store, proposal, plan, options)
+
+
+def _nearest(
+    project: Project,
+    source: Source,
+    new: Template,
+    rendered: Rendered,
+    recorded: answers.Answers,
+    store: Store,
+    renderings: Store,
+    work: Path,
+) -> tuple[str, str]:
+    """Return the version most like the repository, and its tree of the files that both have.
+
+    What the repository lacks is left out of the base, or the merge would take it for deleted.
+    """
+    ours = project.committed()
+    best = (_likeness(ours, store.list(rendered.tree), store), new.version, rendered.tree)
+    for tag in _candidates(source, new):
+        try:
+            template = replace(source.at(tag), ours=False)
+            file = project.answers_file
+            tree = render_old(template, project.name, file, recorded, renderings, work)
+        except ScaffoldError:
+            continue  # an older version may not render with these answers
+        likeness = _likeness(ours, store.list(tree), store)
+        if likeness > best[0]:
+            best = (likeness, tag, tree)
+    both = {path: e for path, e in store.list(best[2]).items() if path in ours}
+    both.pop(record.NAME, None)
+    return best[1], store.write(both)
+
+
+def _candidates(source: Source, new: Template) -> list[str]:
+    older = [tag for tag in source.releases if versions.is_older(tag, new.version)]
+    return older[: -COMPARED - 1 : -1]
+
+
+def _likeness(ours: Tree, theirs: Tree, store: Store) -> float:
+    """Return how much of a rendering is in the repository: 1 an equal file, less for a part."""
+    shared = [path for path in theirs if path in ours]
+    texts = store.read(tree[path].oid for path in shared for tree in (ours, theirs))
+    total = 0.0
+    for path in shared:
+        one, other = ours[path].oid, theirs[path].oid
+        total += 1.0 if one == other else 0.9 * _common(texts[one], texts[other])
+    return total
+
+
+def _common(one: bytes, other: bytes) -> float:
+    """Return the share of distinct lines that two texts have in common."""
+    lines, others = _lines(one), _lines(other)
+    return len(lines & others) / max(len(lines | others), 1)
+
+
+def _lines(content: bytes) -> set[bytes]:
+    return {line.strip() for line in content.splitlines()}

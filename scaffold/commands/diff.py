@@ -1,0 +1,56 @@
+"""`mlops-scaffold diff`: how a project differs from what its template would give."""
+
+import json
+from pathlib import Path
+
+from scaffold import console, git, trust
+from scaffold.drift import Difference, differences, patch
+from scaffold.journal import settle
+from scaffold.proceed import merge_store, scratch
+from scaffold.project import find_project
+from scaffold.rendered import cache_store, render_old
+from scaffold.source import canonical_url, open_source
+
+
+def diff(path: Path, to: str | None, as_json: bool) -> int:
+    """Print the differences from the recorded version, or another, with the recorded answers."""
+    git.require()
+    project = find_project(path)
+    settle(project)
+    record = project.recorded()
+    trust.check(project, record.url)
+    with scratch() as work:
+        own = record.url == canonical_url()
+        source = open_source(None if own else record.url, work, head=to == "HEAD")
+        template = source.at(to or record.version)
+        renderings = cache_store(work, project.form)
+        name, file = project.name, project.answers_file
+        tree = render_old(template, name, file, record.answers, renderings, work)
+        store = merge_store(project, renderings, work)
+        rendered = store.list(tree)
+        if to is not None:
+            rendered.pop(file, None)  # it names the version, so it always differs
+        found = differences(project, rendered, store)
+        if as_json:
+            console.say(json.dumps(_data(template.version, found), indent=2))
+            return 0
+        console.show_diff(patch(project, rendered, found, store))
+    _close(name, template.version, found)
+    return 0
+
+
+def _data(version: str, found: list[Difference]) -> dict[str, object]:
+    files = [{"path": difference.path, "state": difference.state} for difference in found]
+    return {"schema": 1, "version": version, "files": files}
+
+
+def _close(name: str, version: str, found: list[Difference]) -> None:
+    missing = sum(difference.state == "missing" for difference in found)
+    if not found:
+        console.detail(f"{name} has every file of {version} as rendered")
+    else:
+        console.detail(
+            f"{name} differs from {version} in {len(found)} file{'s'[: len(found) != 1]}"
+            + (f", {missing} of them missing" if missing else "")
+            + "; - is the template's line, + yours"
+        )

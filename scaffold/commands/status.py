@@ -1,0 +1,123 @@
+"""`mlops-scaffold status`: which version a project has, how far behind it is, how it differs.
+
+It never imports copier. Where this machine has not kept the rendering to compare with, another
+process makes it, once.
+"""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from scaffold import console, trust, versions
+from scaffold.drift import Difference, differences, kept_tree
+from scaffold.errors import Exit, ScaffoldError
+from scaffold.journal import settle
+from scaffold.proceed import scratch
+from scaffold.project import Project, find_project
+from scaffold.record import Record
+from scaffold.rendered import cache_store
+from scaffold.source import Source, canonical_url, open_source
+
+SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is known of a project. None: it could not be found out, `problem` says why."""
+
+    name: str
+    record: Record
+    newest: str | None
+    behind: int
+    differing: list[Difference] | None
+    problem: str | None = None
+
+    @property
+    def line(self) -> str:
+        """The one line that is printed."""
+        parts = [f"template {self.record.version}"]
+        if self.newest is None:
+            parts.append("its newest version is unknown")
+        else:
+            releases = f"{self.behind} release{'s'[: self.behind != 1]} behind"
+            parts.append(f"newest {self.newest}, {releases}" if self.behind else "the newest")
+        text = f"{self.name}: {', '.join(parts)}; answers file valid; "
+        if self.differing is None:
+            return f"{text}files not compared"
+        number = len(self.differing)
+        counted = "no file differs" if not number else f"{number} file{'s'[: number != 1]} differ"
+        return f"{text}{counted}{'s' if number == 1 else ''} from the template"
+
+    def as_data(self, path: str) -> dict[str, object]:
+        """Return it in the form that --json prints; docs/json.md describes it."""
+        files = self.differing
+        return {
+            "schema": 1,
+            "command": "status",
+            "path": path,
+            "project": self.name,
+            "template": {
+                "url": self.record.url,
+                "version": self.record.version,
+                "newest": self.newest,
+                "behind": self.behind if self.newest is not None else None,
+            },
+            "answers": "valid",
+            "files": files and [{"path": d.path, "state": d.state} for d in files],
+            "problem": self.problem,
+        }
+
+
+def status(path: Path, as_json: bool) -> int:
+    """Print the status and return the exit code: 5 when the project is behind."""
+    project = find_project(path)
+    settle(project)
+    with scratch() as work:
+        found = _status(project, work)
+    if as_json:
+        console.say(json.dumps(found.as_data(project.shown), indent=2, default=str))
+    else:
+        console.say(found.line)
+        if found.problem:
+            console.note(found.problem)
+        elif found.behind:
+            there = "" if project.shown == "." else f" {project.shown}"
+            console.detail(f"  mlops-scaffold update --dry-run{there}  # see what is new")
+    return Exit.BEHIND if found.behind else 0
+
+
+def _status(project: Project, work: Path) -> Status:
+    record = project.recorded()
+    trust.check(project, record.url)
+    try:
+        source = open_source(None if record.url == canonical_url() else record.url, work)
+        newest = versions.newest(source.tags)
+    except ScaffoldError as error:
+        return Status(project.name, record, None, 0, None, error.cause)
+    behind = len(versions.after(record.version, source.tags))
+    try:
+        differing = _differing(project, source, record, work)
+    except ScaffoldError as error:
+        return Status(project.name, record, newest, behind, None, error.cause)
+    return Status(project.name, record, newest, behind, differing)
+
+
+def _differing(project: Project, source: Source, record: Record, work: Path) -> list[Difference]:
+    store = cache_store(work, project.form)
+    tree = kept_tree(source.at(record.version), project, store)
+    if tree is not None:
+        return differences(project, store.list(tree), store)
+    file = project.folder / project.answers_file
+    argv = [sys.executable, "-m", "scaffold", "diff", "--json", str(file)]
+    try:
+        done = subprocess.run(
+            argv, capture_output=True, stdin=subprocess.DEVNULL, timeout=SECONDS, check=True
+        )
+    except subprocess.SubprocessError as error:
+        raise ScaffoldError(
+            f"the files could not be compared with {record.version}",
+            "`mlops-scaffold diff` says why",
+        ) from error
+    return [Difference(file["path"], file["state"]) for file in json.loads(done.stdout)["files"]]

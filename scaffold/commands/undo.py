@@ -1,0 +1,45 @@
+"""`mlops-scaffold undo`: exactly the state before the last update, adoption included."""
+
+from pathlib import Path
+
+from scaffold import console, journal
+from scaffold.errors import ScaffoldError
+from scaffold.journal import Change
+from scaffold.project import Project, find_project
+from scaffold.record import NAME
+from scaffold.worktree import side
+
+
+def undo(path: Path) -> int:
+    """Take the last update of a project back, and return the exit code."""
+    project = find_project(path, answers=path.is_file() and path.name != NAME)
+    with journal.locked(project):
+        found = journal.last(project)
+        if found is None:
+            raise ScaffoldError(
+                f"{project.shown} has no update to take back",
+                "an update can be taken back once; `git log` shows what was committed",
+            )
+        kept, change = found
+        _refuse_changed(project, change)
+        journal.apply(project, journal.way_back(kept, change))
+    console.say(
+        f"{project.name}: {change.title} is undone; {len(change.items)} files are as before"
+    )
+    return 0
+
+
+def _refuse_changed(project: Project, change: Change) -> None:
+    """Refuse when the person has worked on one of the files since."""
+    index = project.index()
+    changed = []
+    for item in change.items:
+        held = tuple((e.mode, e.oid, s) for s, e in sorted(index.get(item.path, {}).items()))
+        known = not item.staged or held in (item.old_index, item.new_index)
+        if not known or side(project.folder, item.path) not in (item.old, item.new):
+            changed.append(item.path)
+    if changed:
+        raise ScaffoldError(
+            f"you have changed files since {change.title}: {', '.join(changed)}",
+            "bring them to the last commit (`git restore --staged --worktree FILE`), and retry",
+        )

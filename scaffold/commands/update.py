@@ -1,0 +1,162 @@
+"""`mlops-scaffold update`: the template's improvements, merged into a project.
+
+The old and the new version are rendered with the project's answers, and Git merges what changed
+between them into the last commit. Nothing in the project is touched until the outcome is known.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from scaffold import answers, changelog, console, git, trust, versions
+from scaffold.errors import Exit, ScaffoldError
+from scaffold.journal import locked
+from scaffold.plan import Plan, answer_changes
+from scaffold.proceed import Options, current, merge_store, proceed, refuse_unfinished, scratch
+from scaffold.project import Project, find_project
+from scaffold.proposal import propose
+from scaffold.record import Record, answers_in
+from scaffold.render import preload
+from scaffold.rendered import cache_store, render_new, render_old
+from scaffold.source import HEAD, Source, Template, canonical_url, open_source
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the person typed."""
+
+    path: Path
+    to: str | None = None
+    template: str | None = None
+    defaults: bool = False
+    data: tuple[str, ...] = ()
+    dry_run: bool = False
+    as_json: bool = False
+
+
+def update(request: Request) -> int:
+    """Update the project and return the exit code."""
+    git.require(git.MERGES)
+    given = answers.collect(None, list(request.data))
+    asks = not request.defaults and not request.as_json and console.is_terminal()
+    options = Options(asks and not request.dry_run, request.dry_run, request.as_json)
+    project = find_project(request.path)
+    with locked(project), scratch() as work:
+        record = project.recorded()
+        source = _source(project, record, request, work)
+        plan = Plan("update", request.path.as_posix(), source.url, record.version, record.version)
+        moved = source.url != record.url
+        if not given and not moved and (said := _is_current(source, record, request.to)):
+            return current(plan, f"{project.name} {said}", options)
+        preload()
+        refuse_unfinished(project)
+        _refuse_uncommitted_answers(project)
+        old, new = _old(source, record), source.at(request.to)
+        _refuse_older(source, old, new)
+        code = _merge(project, record, old, new, given, options, work)
+        if request.template and not request.dry_run:
+            trust.allow(project, source.url)
+        return code
+
+
+def _source(project: Project, record: Record, request: Request, work: Path) -> Source:
+    """Return the template, if the project may have it."""
+    if request.template is not None:
+        return open_source(request.template, work)
+    trust.check(project, record.url)
+    if record.url == canonical_url():
+        return open_source(None, work, head=request.to == HEAD)
+    return open_source(record.url, work)
+
+
+def _is_current(source: Source, record: Record, to: str | None) -> str | None:
+    """Say that the project has the version already, if it does: known from the versions alone."""
+    if to is not None:
+        return f"is already at {to}" if to == record.version and to in source.tags else None
+    newest = source.newest()
+    if newest == record.version:
+        return f"is already at {newest}, the template's newest release"
+    if not versions.is_older(newest, record.version):
+        return None
+    if source.shipped:
+        raise ScaffoldError(
+            f"the project's template is {record.version}, and this installation knows "
+            f"versions up to {newest}",
+            "upgrade mlops-scaffold, e.g. `uv tool upgrade mlops-scaffold`",
+        )
+    return f"is already at {record.version}, after the template's newest release {newest}"
+
+
+def _old(source: Source, record: Record) -> Template:
+    try:
+        return source.at(record.version)
+    except ScaffoldError as error:
+        if error.code != Exit.USAGE:
+            raise
+        raise ScaffoldError(
+            f"the template has no version {record.version!r}, which the answers file names",
+            f"find the nearest one: `mlops-scaffold adopt . --template {source.url}`",
+        ) from error
+
+
+def _refuse_older(source: Source, old: Template, new: Template) -> None:
+    older = versions.is_older(new.version, old.version)
+    if versions.parse(new.version) is None or versions.parse(old.version) is None:
+        ancestry = ("merge-base", "--is-ancestor", new.commit, old.commit)
+        older = new.commit != old.commit and git.succeeds(*ancestry, cwd=source.repository)
+    if older:
+        raise ScaffoldError(
+            f"{new.version} is older than the project's {old.version}",
+            "to go back, use `mlops-scaffold undo`, or Git",
+        )
+
+
+def _refuse_uncommitted_answers(project: Project) -> None:
+    if project.answers_file not in project.committed():
+        raise ScaffoldError(
+            f"the answers file {project.answers_file} is not committed, so the project's version "
+            "could be lost",
+            f"commit it: `git add -f {project.answers_file} && git commit`",
+        )
+
+
+def _merge(
+    project: Project,
+    record: Record,
+    old: Template,
+    new: Template,
+    given: answers.Answers,
+    options: Options,
+    work: Path,
+) -> int:
+    questions = answers.read_questions(new)
+    answers.check(given, questions)
+    renderings = cache_store(work, project.form)
+    name, file = project.name, project.answers_file
+    if not options.as_json:
+        console.title(f"{name}: {old.version} -> {new.version}, from {new.url}")
+    base = render_old(old, name, file, record.answers, renderings, work)
+    rendered = render_new(
+        new, name, file, record.answers, given, renderings, work, asks=options.asks
+    )
+    if rendered.answers is None:
+        raise ScaffoldError(
+            f"{new.url} {new.version} writes no answers file, so later updates were impossible",
+            "tell its owner; its documentation calls it `{{ _copier_conf.answers_file }}.jinja`",
+        )
+    after = answers_in(rendered.answers, Path(file))
+    changes = answer_changes(record.answers, after, given, questions, asked=options.asks)
+    refused = [change for change in changes if change.change == "refused"]
+    if refused:
+        said = "; ".join(f"{c.question}: {c.old!r} would become {c.new!r}" for c in refused)
+        raise ScaffoldError(
+            f"{new.version} refuses recorded answers: {said}",
+            f"say what to use, e.g. --data {refused[0].question}={refused[0].new}",
+            Exit.USAGE,
+        )
+    store = merge_store(project, renderings, work)
+    proposal = propose(project, store, base, rendered.tree, new.version, rendered.rendering.skips)
+    news = changelog.between(new, old.version, new.version)
+    plan = Plan("update", project.shown, new.url, old.version, new.version, (), changes, news)
+    if not proposal.touched and not proposal.left:
+        return current(plan, f"{name} is already as {new.version} would make it", options)
+    return proceed(project, store, proposal, plan, options)

@@ -1,0 +1,73 @@
+"""How a project's files differ from what its template rendered. Needs no copier."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from scaffold.project import Project
+from scaffold.rendered import find_kept
+from scaffold.source import Template
+from scaffold.store import Entry, Store, Tree
+from scaffold.worktree import read
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A file of the template that is not in the project as rendered."""
+
+    path: str
+    state: Literal["changed", "missing"]
+
+
+def kept_tree(template: Template, project: Project, store: Store) -> str | None:
+    """Return the rendering that the project began with, if this machine has kept it."""
+    answers = project.recorded().answers
+    return find_kept(template, project.name, project.answers_file, answers, store)
+
+
+def differences(project: Project, rendered: Tree, store: Store) -> list[Difference]:
+    """Compare the work tree with a rendered tree, file by file of the template.
+
+    Line ends that the project converts are no difference, nor are modes where Git ignores them.
+    """
+    filtered = {
+        path
+        for path, said in project.attributes(rendered).items()
+        if said.get("filter", "unset") != "unset"
+    }
+    now = project.hashes(path for path in rendered if path not in filtered)
+    found: list[Difference] = []
+    for path, entry in sorted(rendered.items()):
+        here = project.folder / path
+        mine = now.get(path)
+        if mine == entry:
+            continue
+        if not here.is_symlink() and not here.is_file():
+            found.append(Difference(path, "missing"))
+        elif (
+            _content(project, path, entry, store) != store.read([entry.oid])[entry.oid]
+            or ((mine is not None and mine.mode != entry.mode)
+            and project.setting("core.fileMode") != "false")
+        ):
+            found.append(Difference(path, "changed"))
+    return found
+
+
+def patch(project: Project, rendered: Tree, found: list[Difference], store: Store) -> str:
+    """Return the differences as a unified diff, from the template's files to the project's."""
+    mine = dict(rendered)
+    now = project.hashes(d.path for d in found if d.state == "changed")
+    for difference in found:
+        path = difference.path
+        entry = mine.pop(path)
+        if difference.state == "changed":
+            mode = now[path].mode if path in now else entry.mode
+            mine[path] = Entry(mode, store.blob(_content(project, path, entry, store)))
+    return store.run("diff", "--no-renames", "--no-color", store.write(rendered), store.write(mine))
+
+
+def _content(project: Project, path: str, entry: Entry, store: Store) -> bytes:
+    """Return what the project has at a path, with the line ends of the rendering."""
+    content = read(project.folder / path)
+    if b"\r\n" in content and b"\r\n" not in store.read([entry.oid])[entry.oid]:
+        return content.replace(b"\r\n", b"\n")
+    return content

@@ -1,0 +1,156 @@
+"""The plan of an update, as data: what happens to each file and each answer. Prints nothing."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import yaml
+
+from scaffold.answers import Answers, Questions
+from scaffold.proposal import Proposal
+from scaffold.store import Entry, Store
+
+SCHEMA = 1
+FileKind = Literal[
+    "added", "changed", "merged", "renamed", "deleted", "conflict", "kept-deleted", "left-to-add"
+]
+AnswerKind = Literal["new", "given", "changed", "refused", "hidden", "dropped"]
+Outcome = Literal["current", "planned", "updated", "conflicts"]
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """What happens to a file. `origin` is its old name, `note` says more, where there is more."""
+
+    path: str
+    change: FileKind
+    origin: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class AnswerChange:
+    """What happens to an answer: new question, given now, refused by the new version, not asked
+    any more (hidden by other answers, or dropped with its question)."""
+
+    question: str
+    change: AnswerKind
+    old: object = None
+    new: object = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that an update, or an adoption, would do."""
+
+    command: str
+    path: str
+    url: str
+    old: str
+    new: str
+    files: tuple[FileChange, ...] = ()
+    answers: tuple[AnswerChange, ...] = ()
+    changelog: str = ""
+
+    @property
+    def conflicts(self) -> list[FileChange]:
+        """The files with a conflict."""
+        return [change for change in self.files if change.change == "conflict"]
+
+    def as_data(self, outcome: Outcome) -> dict[str, object]:
+        """Return the plan in the form that --json prints; docs/json.md describes it."""
+        return {
+            "schema": SCHEMA,
+            "command": self.command,
+            "outcome": outcome,
+            "path": self.path,
+            "template": {"url": self.url, "from": self.old, "to": self.new},
+            "answers": [asdict(change) for change in self.answers],
+            "files": [
+                {"path": c.path, "change": c.change, "from": c.origin, "note": c.note}
+                for c in self.files
+            ],
+            "changelog": self.changelog,
+            "undo": "mlops-scaffold undo" if outcome in ("updated", "conflicts") else None,
+        }
+
+
+def file_changes(store: Store, proposal: Proposal) -> tuple[FileChange, ...]:
+    """Return what happens to each file, by path."""
+    merged = proposal.merged
+    found = [FileChange(path, "kept-deleted") for path in merged.kept_deleted]
+    found += [FileChange(c.path, "conflict", note=c.kind) for c in merged.conflicts]
+    for path, entry in proposal.left.items():
+        found.append(FileChange(path, "left-to-add", note=None if entry else "deleted"))
+    told = proposal.conflicting
+    for change in _changed(store, proposal):
+        if change.path not in told:
+            found.append(change)
+    return tuple(sorted(found, key=lambda change: change.path))
+
+
+def _changed(store: Store, proposal: Proposal) -> list[FileChange]:
+    """Compare the project with the outcome, finding renames as Git does."""
+    before = store.write(proposal.ours)
+    after = store.write(proposal.merged.files)
+    listed = store.run("diff-tree", "-r", "-z", "-M", "--raw", before, after)
+    fields, found = iter(listed.split("\0")), []
+    for facts in fields:
+        if not facts:
+            break
+        letter, path = facts.split(" ")[4][0], next(fields)
+        origin = None
+        if letter == "R":
+            origin, path = path, next(fields)
+        kind = _kind(letter, proposal.merged.files.get(path), proposal.theirs.get(path))
+        found.append(FileChange(path, kind, origin))
+    return found
+
+
+def _kind(letter: str, outcome: Entry | None, theirs: Entry | None) -> FileKind:
+    if letter == "A":
+        return "added"
+    if letter == "D":
+        return "deleted"
+    if letter == "R":
+        return "renamed"
+    return "changed" if outcome == theirs else "merged"
+
+
+def answer_changes(
+    before: Answers,
+    after: Answers,
+    given: Mapping[str, object],
+    questions: Questions,
+    *,
+    asked: bool,
+) -> tuple[AnswerChange, ...]:
+    """Return what happens to each answer.
+
+    Args:
+        before: as recorded.
+        after: as the new version's answers file records them.
+        given: by the person, with --data.
+        questions: what the new version asks.
+        asked: a person was asked for what is new or refused.
+
+    """
+    found = []
+    for question in dict.fromkeys([*before, *after]):
+        old, new = before.get(question), after.get(question)
+        if question not in after:
+            kind: AnswerKind = "hidden" if question in questions.asked else "dropped"
+            found.append(AnswerChange(question, kind, old))
+        elif question in given:
+            if question not in before or _text(old) != _text(new):
+                found.append(AnswerChange(question, "given", old, new))
+        elif question not in before:
+            found.append(AnswerChange(question, "new", None, new))
+        elif _text(old) != _text(new):
+            found.append(AnswerChange(question, "changed" if asked else "refused", old, new))
+    return tuple(found)
+
+
+def _text(value: object) -> str:
+    """Return a form in which 3 and "3" are equal: a question that changes type keeps its answer."""
+    return str(value) if isinstance(value, (str, int, float)) else yaml.safe_dump(value)

@@ -1,0 +1,181 @@
+"""A project on disk: where it lies in its repository, and what Git knows of it. Reads only."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from scaffold import git, record
+from scaffold.errors import Exit, ScaffoldError
+from scaffold.record import Record
+from scaffold.store import Entry, Tree, parse_tree
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project in a repository with at least one commit.
+
+    `folder` is where it is, `shown` how the person called it, `top` the repository's root, `prefix`
+    the way from there to the project (`services/churn/`, or nothing), `git_dir` the repository's
+    own folder (a linked worktree has one of its own), `objects` where its objects are.
+    """
+
+    folder: Path
+    shown: str
+    top: Path
+    prefix: str
+    git_dir: Path
+    objects: Path
+    form: str
+    head: str
+    answers_file: str
+
+    @property
+    def name(self) -> str:
+        """The folder's name, which the template sees."""
+        return self.folder.name
+
+    @property
+    def state(self) -> Path:
+        """Where the journal and what `undo` needs are kept."""
+        return self.git_dir / "mlops-scaffold"
+
+    def git(self, *argv: str, stdin: str | None = None) -> str:
+        """Run git in the repository's root, with the person's settings and nobody's hooks."""
+        return git.git(*argv, cwd=self.top, stdin=stdin)
+
+    def committed(self) -> Tree:
+        """Return the files of the last commit, by path in the project."""
+        tree = f"{self.head}:{self.prefix.rstrip('/')}"
+        try:
+            return parse_tree(self.git("ls-tree", "-r", "-z", "--full-tree", tree))
+        except git.GitError:
+            return {}
+
+    def committed_tree(self) -> str:
+        """Return the tree of the last commit that is this project."""
+        return self.git("rev-parse", f"{self.head}:{self.prefix.rstrip('/')}").strip()
+
+    def index(self) -> dict[str, dict[int, Entry]]:
+        """Return what is staged: by path in the project and by stage."""
+        found: dict[str, dict[int, Entry]] = {}
+        inside = git.git("ls-files", "-s", "-z", cwd=self.folder)
+        for line in filter(None, inside.split("\0")):
+            facts, path = line.split("\t", 1)
+            mode, oid, stage = facts.split(" ")
+            found.setdefault(path, {})[int(stage)] = Entry(mode, oid)
+        return found
+
+    def attributes(self, paths: Iterable[str]) -> dict[str, dict[str, str]]:
+        """Return what .gitattributes says of paths, as far as it concerns an update."""
+        names = ("filter", "working-tree-encoding", "ident", "text", "eol", "merge")
+        stdin = "".join(f"{self.prefix}{path}\0" for path in paths)
+        if not stdin:
+            return {}
+        fields = self.git("check-attr", "-z", "--stdin", *names, stdin=stdin).split("\0")
+        found: dict[str, dict[str, str]] = {}
+        for path, name, value in zip(fields[0::3], fields[1::3], fields[2::3], strict=False):
+            if value != "unspecified":
+                found.setdefault(path.removeprefix(self.prefix), {})[name] = value
+        return found
+
+    def hashes(self, paths: Iterable[str]) -> Tree:
+        """Return what Git would store of the files in the work tree; nothing for what is not there.
+
+        Only for paths without a filter: those would run a program.
+        """
+        found: Tree = {}
+        plain = []
+        for path in paths:
+            file = self.folder / path
+            if not is_inside(self.folder, path):
+                continue
+            if file.is_symlink():
+                target = os.fsencode(file.readlink())
+                said = git.raw("hash-object", "--stdin", stdin=target, cwd=self.top)
+                found[path] = Entry("120000", said.decode().strip())
+            elif file.is_file():
+                plain.append(path)
+        easy = [path for path in plain if "\n" not in path]
+        oids = self.git(
+            "hash-object", "--stdin-paths", stdin="".join(f"{self.prefix}{p}\n" for p in easy)
+        ).split()
+        for path in plain:
+            if "\n" in path:
+                oids.append(self.git("hash-object", "--", f"{self.prefix}{path}").strip())
+        ordered = easy + [path for path in plain if "\n" in path]
+        for path, oid in zip(ordered, oids, strict=True):
+            runs = (self.folder / path).stat().st_mode & 0o100
+            found[path] = Entry("100755" if runs else "100644", oid)
+        return found
+
+    def setting(self, name: str) -> str:
+        """Return a Git setting, or nothing."""
+        try:
+            return self.git("config", "--get", name).strip()
+        except git.GitError:
+            return ""
+
+    def recorded(self) -> Record:
+        """Return what the answers file in the work tree says."""
+        file = self.folder / self.answers_file
+        return record.parse(record.read(file), Path(self.shown, self.answers_file))
+
+
+def find_project(path: Path, *, answers: bool = True) -> Project:
+    """Find the project and its repository, or say what is missing.
+
+    Args:
+        path: the project's folder, or its answers file.
+        answers: it must have an answers file.
+
+    """
+    file = record.find(path) if answers else path / record.NAME
+    folder, shown = Path(os.path.realpath(file.parent)), str(file.parent)
+    wanted = ("--show-toplevel", "--absolute-git-dir", "--show-object-format", "--show-prefix")
+    try:
+        said = git.git("rev-parse", *wanted, "--git-path", "objects", "HEAD^{commit}", cwd=folder)
+    except git.GitError as error:
+        raise _explained(folder, shown, error) from error
+    top, git_dir, form, prefix, objects, head = said.rstrip("\n").split("\n")
+    return Project(
+        folder=folder,
+        shown=shown,
+        top=Path(top),
+        prefix=prefix,
+        git_dir=Path(git_dir),
+        objects=(folder / objects).resolve(),
+        form=form,
+        head=head,
+        answers_file=file.name,
+    )
+
+
+def _explained(folder: Path, shown: str, error: git.GitError) -> ScaffoldError:
+    if "HEAD^{commit}" in error.stderr:
+        return ScaffoldError(
+            f"the repository of {shown} has no commit yet, so nothing could be brought back",
+            "commit what you have: `git add -A && git commit`",
+        )
+    if "dubious ownership" in error.stderr:
+        return ScaffoldError(
+            f"{shown} belongs to somebody else, so Git does not work in it",
+            f"if you trust it: `git config --global --add safe.directory {folder}`",
+            Exit.UNSAFE,
+        )
+    if "this operation must be run in a work tree" in error.stderr:
+        return ScaffoldError(f"{shown} is in a bare repository", "work in a clone of it")
+    return ScaffoldError(
+        f"{shown} is in no Git repository, so no change could be taken back",
+        "make it one: `git init && git add -A && git commit`",
+    )
+
+
+def is_inside(folder: Path, path: str) -> bool:
+    """Tell whether a path leads only through ordinary folders below this one."""
+    at = folder
+    for part in Path(path).parts[:-1]:
+        at = at / part
+        if at.is_symlink() or not at.is_dir():
+            return False
+    return True

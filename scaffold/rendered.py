@@ -1,0 +1,165 @@
+"""Renderings as Git trees: (template version, answers) in, a tree out; from the cache if it can be.
+
+The same version and answers give the same tree, so a rendering is kept by what went in.
+"""
+
+import hashlib
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from importlib.metadata import version as installed
+from pathlib import Path
+
+import yaml
+
+from scaffold import cache, paths, record
+from scaffold.answers import Answers
+from scaffold.errors import ScaffoldError
+from scaffold.render import Rendering, render  # which imports copier only when it renders
+from scaffold.source import Template
+from scaffold.store import Store
+
+_NOT_KEPT = re.compile(r"(?m)^\W*(secret|_secret_questions|_external_data)\W*:|!include")
+_FORM = "1"  # of the key; a change of ours that changes what comes out needs another
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A rendered tree in a store; `answers` is the text of its answers file, if it has one."""
+
+    tree: str
+    answers: str | None
+    rendering: Rendering
+
+
+def cache_store(work: Path, form: str = "sha1") -> Store:
+    """Return the store that keeps renderings, for repositories with this form of object names."""
+    return Store.create(cache.folder("renderings", work) / f"{form}.git", form=form)
+
+
+def render_old(
+    template: Template, name: str, answers_file: str, answers: Answers, store: Store, work: Path
+) -> str:
+    """Return the tree that a version gives for recorded answers.
+
+    Args:
+        template: the version.
+        name: of the project's folder.
+        answers_file: its path in the project.
+        answers: as recorded; none is asked for.
+        store: where the tree goes.
+        work: scratch folder.
+
+    """
+    if tree := find_kept(template, name, answers_file, answers, store):
+        return tree
+    folder = work / "old" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    render(
+        template,
+        folder,
+        answers,
+        work=work,
+        defaults=True,
+        answers_file=answers_file,
+        updating=True,
+    )
+    return _store(folder, store, _key(template, name, answers_file, answers))
+
+
+def render_new(
+    template: Template,
+    name: str,
+    answers_file: str,
+    before: Answers,
+    given: Answers,
+    store: Store,
+    work: Path,
+    *,
+    asks: bool,
+) -> Rendered:
+    """Render a version for answers given before, and some given now; keep it for the next update.
+
+    Args:
+        template: the version.
+        name: of the project's folder.
+        answers_file: its path in the project.
+        before: recorded answers; what the version refuses of them is asked again, or takes its
+            default.
+        given: answers that win over those.
+        store: where the tree goes.
+        work: scratch folder.
+        asks: ask on the terminal what has no answer.
+
+    """
+    folder = work / "new" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    seed = folder / answers_file
+    recorded = {"_src_path": template.url, "_commit": template.version, **before}
+    seeded = f"# As it was.\n{yaml.safe_dump(recorded)}"
+    seed.write_text(seeded, encoding="utf-8")
+    rendering = render(
+        template,
+        folder,
+        given,
+        work=work,
+        defaults=not asks,
+        answers_file=answers_file,
+        updating=True,
+    )
+    text: str | None = record.read(seed)
+    if text == seeded:  # the template writes no answers file
+        seed.unlink()
+        text = None
+    after = record.answers_in(text, seed) if text else {}
+    tree = _store(folder, store, _key(template, name, answers_file, after))
+    return Rendered(tree, text, rendering)
+
+
+def find_kept(
+    template: Template, name: str, answers_file: str, answers: Answers, store: Store
+) -> str | None:
+    """Return the tree of a rendering that was kept; None if it was not."""
+    key = _key(template, name, answers_file, answers)
+    return _kept(store, key) if key else None
+
+
+def keep(template: Template, folder: Path, answers_file: str, work: Path) -> None:
+    """Keep a rendering that was made for a new project."""
+    file = folder / answers_file
+    if file.is_file():
+        answers = record.answers_in(record.read(file), file)
+        if key := _key(template, folder.name, answers_file, answers, updating=False):
+            _store(folder, cache_store(work), key)
+
+
+def _store(folder: Path, store: Store, key: str | None) -> str:
+    folder.mkdir(parents=True, exist_ok=True)
+    if not paths.check(folder):
+        raise ScaffoldError("the template rendered no file", "give other answers")
+    tree = store.add(folder)
+    if key is not None:
+        store.run("update-ref", f"refs/renderings/{key}", tree)
+    return tree
+
+
+def _kept(store: Store, key: str) -> str | None:
+    listed = store.run("for-each-ref", "--format=%(objectname)", f"refs/renderings/{key}")
+    return listed.strip() or None
+
+
+def _key(
+    template: Template, name: str, answers_file: str, answers: Answers, *, updating: bool = True
+) -> str | None:
+    """Return a name for what goes into a rendering; None for what is not to be kept."""
+    config = template.read("copier.yml") or template.read("copier.yaml") or ""
+    # Secrets stay out of the cache; other files' content and included questions are not in the key.
+    if _NOT_KEPT.search(config):
+        return None
+    if "_copier_operation" in config and not updating:
+        return None
+    parts = [_FORM, installed("copier"), template.url, template.version, template.commit]
+    facts = [*parts, name, answers_file, sorted(answers.items())]
+    return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()

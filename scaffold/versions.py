@@ -1,0 +1,49 @@
+"""Orders a template's versions: tags by PEP 440, and what `git describe` says of other commits."""
+
+import re
+from collections.abc import Iterable
+
+from packaging.version import InvalidVersion, Version
+
+DESCRIBED = re.compile(r"(?P<tag>.+)-(?P<count>\d+)-g(?P<commit>[0-9a-f]+)")
+
+
+def parse(text: str) -> Version | None:
+    """Return a version to compare by; None for what is neither a tag nor so many commits after one.
+
+    `v1.0.0-3-gabc1234` comes after `v1.0.0`, and before the version that follows.
+    """
+    found = DESCRIBED.fullmatch(text)
+    base, after = (found["tag"], f".post{found['count']}") if found else (text, "")
+    try:
+        version = Version(base)
+        return Version(f"{version.public}{after}") if after and version.post is None else version
+    except InvalidVersion:
+        return None
+
+
+def releases(tags: Iterable[str]) -> list[str]:
+    """Return the tags that are versions, oldest first; pre-releases if there is nothing else."""
+    known = [(version, tag) for tag in tags if (version := parse(tag)) is not None]
+    finals = [entry for entry in known if not entry[0].is_prerelease]
+    return [tag for _, tag in sorted(finals or known)]
+
+
+def newest(tags: Iterable[str]) -> str | None:
+    """Return the newest release among the tags, or the newest pre-release if there is no other."""
+    known = releases(tags)
+    return known[-1] if known else None
+
+
+def after(version: str, tags: Iterable[str]) -> list[str]:
+    """Return the releases among the tags that are newer than a version, oldest first."""
+    start = parse(version)
+    if start is None:
+        return []
+    return [tag for tag in releases(tags) if (parsed := parse(tag)) is not None and parsed > start]
+
+
+def is_older(version: str, than: str) -> bool:
+    """Tell whether one version comes before another; False where they cannot be compared."""
+    one, other = parse(version), parse(than)
+    return one is not None and other is not None and one < other
