@@ -36,9 +36,9 @@ class _Loader(yaml.SafeLoader):
 
 def find(path: Path) -> Path:
     """Return the answers file that a folder, or the path of the file itself, stands for."""
-    if path.is_symlink() or path.is_file():
-        return path
     if not path.is_dir():
+        if path.is_symlink() or path.is_file():
+            return path
         raise ScaffoldError(f"there is no folder {path}", "give the project's folder", Exit.USAGE)
     plain = path / NAME
     if plain.is_symlink() or plain.exists():
