@@ -43,10 +43,9 @@ def differences(project: Project, rendered: Tree, store: Store) -> list[Differen
             continue
         if not here.is_symlink() and not here.is_file():
             found.append(Difference(path, "missing"))
-        elif (
-            _content(project, path, entry, store) != store.read([entry.oid])[entry.oid]
-            or ((mine is not None and mine.mode != entry.mode)
-            and project.setting("core.fileMode") != "false")
+        elif _content(project, path, entry, store) != store.read([entry.oid])[entry.oid] or (
+            (mine is not None and mine.mode != entry.mode)
+            and project.setting("core.fileMode") != "false"
         ):
             found.append(Difference(path, "changed"))
     return found

@@ -44,6 +44,7 @@ class Plan:
     """All that an update, or an adoption, would do."""
 
     command: str
+    name: str
     path: str
     url: str
     old: str

@@ -1,7 +1,6 @@
 """From a proposal to its outcome: show, ask, apply, report. What update and adopt share."""
 
 import json
-import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -94,12 +93,12 @@ def proceed(
 
             proposal = replace(proposal, merged=resolve(store, proposal.merged))
             plan = replace(plan, files=file_changes(store, proposal))
-    title = f"the {plan.command} to {plan.new}"
+    title = f"the {plan.command} to {plan.new}" if plan.old != plan.new else "the change of answers"
     journal.apply(project, outcome.change(project, store, proposal, title))
     if options.as_json:
         _print_json(plan, "conflicts" if plan.conflicts else "updated")
     else:
-        report.close(plan, shlex.quote(project.shown))
+        report.close(plan, locked=(project.folder / "uv.lock").is_file())
     return Exit.CONFLICTS if plan.conflicts else 0
 
 

@@ -1,5 +1,6 @@
 """The words in which a plan and its outcome are told to a person."""
 
+import shlex
 from collections import Counter
 
 from scaffold import console
@@ -44,31 +45,51 @@ def count(plan: Plan) -> str:
     return ", ".join(said) or "no file changed"
 
 
-def close(plan: Plan, path: str) -> None:
-    """Print what was done and what to type next."""
-    console.say(f"{plan.path}: {plan.old} -> {plan.new}: {count(plan)}")
-    there = "" if path == "." else f" {path}"
-    inside = "" if path == "." else f"-C {path} "
+def close(plan: Plan, *, locked: bool) -> None:
+    """Print what was done and what to type next.
+
+    Args:
+        plan: what was done.
+        locked: the project has a uv.lock.
+
+    """
+    console.say(f"{plan.name}: {subject(plan)}: {count(plan)}")
+    here = "" if plan.path == "." else f" {shlex.quote(plan.path)}"
+    git = f"git -C{here}" if here else "git"
     if plan.conflicts:
-        console.say("The conflicts have markers, as in any merge. Next:\n")
+        console.say("Resolve the conflicts as in any merge. Next:\n")
         steps = [
-            (f"git {inside}status", "the files to resolve"),
-            (f"git {inside}mergetool", "or edit them, and `git add` each"),
-            (f"git {inside}commit", "when all are resolved"),
+            (f"{git} status", "the files to resolve; edit them, then `git add` each"),
+            (f"{git} commit", "when none is left"),
         ]
     else:
-        console.say("Everything is staged and nothing is committed. Next:\n")
-        message = f"Update the template to {plan.new}"
+        console.say("Everything is staged, nothing is committed. Next:\n")
         steps = [
-            (f"git {inside}diff --cached", "look at it"),
-            (f'git {inside}commit -m "{message}"', "keep it"),
+            (f"{git} diff --cached", "look at it"),
+            (f'{git} commit -m "{_message(plan)}"', "keep it"),
         ]
     if any(change.change == "left-to-add" for change in plan.files):
-        steps.insert(0, (f"git {inside}add ...", "the files left to you, through your filter"))
-    steps.append((f"mlops-scaffold undo{there}", "go back to how it was"))
+        steps.insert(0, (f"{git} add ...", "the files left to you: your filter converts them"))
+    if locked and any(change.path == "pyproject.toml" for change in plan.files):
+        lock = f"uv lock --project{here}" if here else "uv lock"
+        steps.insert(1, (f"{lock} && {git} add uv.lock", "pyproject.toml changed"))
+    steps.append((f"mlops-scaffold undo{here}", "or go back to how it was"))
     width = max(len(command) for command, _ in steps)
     for command, why in steps:
         console.say(f"  {command:<{width}}  # {why}")
+
+
+def subject(plan: Plan) -> str:
+    """Return what the plan is about, in a few words."""
+    if plan.command == "adopt":
+        return f"put under {plan.new}"
+    return f"{plan.old} -> {plan.new}" if plan.old != plan.new else f"{plan.new}, other answers"
+
+
+def _message(plan: Plan) -> str:
+    if plan.command == "adopt":
+        return f"Adopt the template {plan.new}"
+    return f"Update the template to {plan.new}" if plan.old != plan.new else "Change answers"
 
 
 def _file(change: FileChange) -> str:

@@ -107,7 +107,7 @@ def _adopt(
         console.detail(f"  the version most like it is {nearest}")
     proposal = propose(project, store, base, rendered.tree, new.version, rendered.rendering.skips)
     changes = answer_changes(recorded, after, given, questions, asked=True)
-    plan = Plan("adopt", project.shown, new.url, nearest, new.version, (), changes)
+    plan = Plan("adopt", name, project.shown, new.url, nearest, new.version, (), changes)
     if not proposal.touched and not proposal.left:
         return current(plan, f"{name} is already as {new.version} would make it", options)
     return proceed(project, store, proposal, plan, options)

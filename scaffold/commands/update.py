@@ -43,7 +43,9 @@ def update(request: Request) -> int:
     with locked(project), scratch() as work:
         record = project.recorded()
         source = _source(project, record, request, work)
-        plan = Plan("update", request.path.as_posix(), source.url, record.version, record.version)
+        plan = Plan(
+            "update", project.name, project.shown, source.url, record.version, record.version
+        )
         moved = source.url != record.url
         if not given and not moved and (said := _is_current(source, record, request.to)):
             return current(plan, f"{project.name} {said}", options)
@@ -133,7 +135,8 @@ def _merge(
     renderings = cache_store(work, project.form)
     name, file = project.name, project.answers_file
     if not options.as_json:
-        console.title(f"{name}: {old.version} -> {new.version}, from {new.url}")
+        to = f"{old.version} -> {new.version}" if old.version != new.version else new.version
+        console.title(f"{name}: {to}, from {new.url}")
     base = render_old(old, name, file, record.answers, renderings, work)
     rendered = render_new(
         new, name, file, record.answers, given, renderings, work, asks=options.asks
@@ -156,7 +159,7 @@ def _merge(
     store = merge_store(project, renderings, work)
     proposal = propose(project, store, base, rendered.tree, new.version, rendered.rendering.skips)
     news = changelog.between(new, old.version, new.version)
-    plan = Plan("update", project.shown, new.url, old.version, new.version, (), changes, news)
+    plan = Plan("update", name, project.shown, new.url, old.version, new.version, (), changes, news)
     if not proposal.touched and not proposal.left:
         return current(plan, f"{name} is already as {new.version} would make it", options)
     return proceed(project, store, proposal, plan, options)
