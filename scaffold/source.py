@@ -213,6 +213,11 @@ def open_source(template: str | None, work: Path, *, head: bool = False) -> Sour
     path = Path(template).expanduser()
     if path.exists():
         return _from_path(path.resolve(), work)
+    if template.startswith(("/", "~", "./", "../")):
+        raise ScaffoldError(
+            f"there is no folder {path} to take the template from",
+            "check the path; if the template moved, give --template URL",
+        )
     url, address = _expand(template)
     if re.match(r"https?://[^/]*@", address):
         raise ScaffoldError(

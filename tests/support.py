@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +16,8 @@ IDENTITY = {
     "GIT_COMMITTER_EMAIL": "test@localhost",
 }
 Done = subprocess.CompletedProcess[str]
+# One cache for the whole session, workers included; the person's own is left alone.
+CACHE = os.environ.setdefault("TEST_SCAFFOLD_CACHE", tempfile.mkdtemp(prefix="scaffold-cache-"))
 
 
 def clean_environment() -> dict[str, str]:
@@ -28,7 +31,8 @@ def clean_environment() -> dict[str, str]:
     }
     # The tools beside this Python (copier, uv), also when its environment is not activated.
     beside = str(Path(sys.executable).parent)
-    return env | {"PATH": os.pathsep.join((beside, env.get("PATH", os.defpath)))}
+    path = os.pathsep.join((beside, env.get("PATH", os.defpath)))
+    return env | {"PATH": path, "MLOPS_SCAFFOLD_CACHE": CACHE}
 
 
 def run(

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scaffold import versions
 from tests.support import (
     ANSWERS_FILE,
     IDENTITY,
@@ -182,13 +181,6 @@ def test_a_version_can_be_a_tag_a_branch_a_commit_or_the_work_tree(tmp_path: Pat
         assert (tmp_path / name / "hello.txt").read_text() == text
     assert cli("new", "y", "--template", source, cwd=tmp_path).returncode == 0
     assert answers(tmp_path / "y")["_commit"] == "v2.0.0"
-
-
-def test_the_newest_version_is_by_number_and_a_final_one_if_there_is_any() -> None:
-    assert versions.newest(["v0.9.0", "v0.10.0", "v1.0.0rc1", "latest"]) == "v0.10.0"
-    assert versions.newest(["v1.0.0.dev0", "v1.0.0a1"]) == "v1.0.0a1"
-    assert versions.newest(["latest", "stable"]) is None
-    assert versions.newest([]) is None
 
 
 def test_a_users_copier_settings_and_cache_change_nothing(tmp_path: Path) -> None:
