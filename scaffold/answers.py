@@ -47,6 +47,14 @@ def read_questions(template: Template) -> Questions:
     return Questions(asked, complete, tasks=bool(config.get("_tasks")))
 
 
+def external_files(template: Template) -> list[str]:
+    """Return the paths of the project's files that a template reads data from."""
+    text = template.read("copier.yml") or template.read("copier.yaml") or ""
+    named = _load(text, template)[0].get("_external_data")
+    paths = named.values() if isinstance(named, dict) else ()
+    return [path for path in paths if isinstance(path, str) and "{" not in path]
+
+
 def collect(data_file: Path | None, pairs: list[str]) -> Answers:
     """Return the answers of a data file, overridden by `KEY=VALUE` pairs."""
     answers = _read_file(data_file) if data_file else {}

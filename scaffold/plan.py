@@ -92,7 +92,7 @@ def file_changes(store: Store, proposal: Proposal) -> tuple[FileChange, ...]:
 
 def _changed(store: Store, proposal: Proposal) -> list[FileChange]:
     """Compare the project with the outcome, finding renames as Git does."""
-    before = store.write(proposal.ours)
+    before = proposal.tree
     after = store.write(proposal.merged.files)
     listed = store.run("diff-tree", "-r", "-z", "-M", "--raw", before, after)
     fields, found = iter(listed.split("\0")), []

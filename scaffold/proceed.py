@@ -117,7 +117,7 @@ def _show_only(store: Store, proposal: Proposal, plan: Plan, options: Options) -
     if options.as_json:
         _print_json(plan, "planned")
     else:
-        before, after = store.write(proposal.ours), store.write(proposal.merged.files)
+        before, after = proposal.tree, store.write(proposal.merged.files)
         console.show_diff(store.run("diff", "-M", "--no-color", before, after))
         console.detail("nothing was changed (--dry-run)")
     return Exit.CONFLICTS if plan.conflicts else 0

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from scaffold import git, record
@@ -44,17 +45,18 @@ class Project:
         """Run git in the repository's root, with the person's settings and nobody's hooks."""
         return git.git(*argv, cwd=self.top, stdin=stdin)
 
-    def committed(self) -> Tree:
-        """Return the files of the last commit, by path in the project."""
-        tree = f"{self.head}:{self.prefix.rstrip('/')}"
-        try:
-            return parse_tree(self.git("ls-tree", "-r", "-z", "--full-tree", tree))
-        except git.GitError:
-            return {}
-
+    @cached_property
     def committed_tree(self) -> str:
-        """Return the tree of the last commit that is this project."""
-        return self.git("rev-parse", f"{self.head}:{self.prefix.rstrip('/')}").strip()
+        """The tree of the last commit that is this project; an empty one if it is not there."""
+        try:
+            return self.git("rev-parse", f"{self.head}:{self.prefix.rstrip('/')}").strip()
+        except git.GitError:
+            return self.git("hash-object", "-t", "tree", "--stdin", stdin="").strip()
+
+    @cached_property
+    def committed(self) -> Tree:
+        """The files of the last commit, by path in the project."""
+        return parse_tree(self.git("ls-tree", "-r", "-z", "--full-tree", self.committed_tree))
 
     def index(self) -> dict[str, dict[int, Entry]]:
         """Return what is staged: by path in the project and by stage."""
@@ -109,12 +111,16 @@ class Project:
             found[path] = Entry("100755" if runs else "100644", oid)
         return found
 
+    @cached_property
+    def settings(self) -> dict[str, str]:
+        """The Git settings that hold here: the person's, the machine's and the repository's."""
+        listed = self.git("config", "-z", "--list").split("\0")
+        pairs = (entry.partition("\n") for entry in listed if entry)
+        return {name: value for name, _, value in pairs}
+
     def setting(self, name: str) -> str:
         """Return a Git setting, or nothing."""
-        try:
-            return self.git("config", "--get", name).strip()
-        except git.GitError:
-            return ""
+        return self.settings.get(name.lower(), "")
 
     def recorded(self) -> Record:
         """Return what the answers file in the work tree says."""

@@ -23,14 +23,14 @@ _PLAIN = re.compile(r"[A-Za-z0-9._/+-]+")
 
 @dataclass(frozen=True)
 class Proposal:
-    """The merged project beside the committed one.
+    """The merged project beside the committed one, whose tree `tree` is.
 
     `left` maps a path under a filter (LFS, say) to its new content, None to remove it: it goes into
     the work tree, and `git add` is left to the person, whose filter we never run.
     """
 
+    tree: str
     ours: Tree
-    base: Tree
     theirs: Tree
     merged: Merged
     ends: LineEnds
@@ -71,7 +71,7 @@ def propose(
         ScaffoldError: a file would be touched that only a program of the person's can convert.
 
     """
-    ours, old, new = project.committed(), store.list(base), store.list(theirs)
+    ours, old, new = project.committed, store.list(base), store.list(theirs)
     untouchable = [p for p in {*old, *new} if skips(p) and _exists(project, ours, p)]
     old, new = without(old, untouchable), without(new, untouchable)
     changed = [path for path in {*old, *new} if old.get(path) != new.get(path)]
@@ -82,9 +82,9 @@ def propose(
     ends = LineEnds(attributes, project.setting("core.autocrlf"), project.setting("core.eol"))
     old, new = adapt_line_ends(old, ours, new, store, converts=ends.stores_lf)
     _use_merge_attributes(store, {p: a["merge"] for p, a in attributes.items() if "merge" in a})
-    merged = merge(store, store.write(old), project.committed_tree(), store.write(new), version)
+    merged = merge(store, store.write(old), project.committed_tree, store.write(new), version)
     merged = _with_answers_of(new, merged, project.answers_file)
-    proposal = Proposal(ours, old, new, merged, ends, left)
+    proposal = Proposal(project.committed_tree, ours, new, merged, ends, left)
     everywhere = project.attributes(proposal.touched)
     _check(proposal, everywhere)
     return replace(proposal, ends=replace(ends, attributes=everywhere))

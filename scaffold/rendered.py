@@ -7,15 +7,18 @@ import hashlib
 import json
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
 
 import yaml
 
-from scaffold import cache, paths, record
-from scaffold.answers import Answers
+from scaffold import cache, git, paths, record
+from scaffold.answers import Answers, external_files
 from scaffold.errors import ScaffoldError
+from scaffold.project import Project, is_inside
 from scaffold.render import Rendering, render  # which imports copier only when it renders
 from scaffold.source import Template
 from scaffold.store import Store
@@ -39,39 +42,39 @@ def cache_store(work: Path, form: str = "sha1") -> Store:
 
 
 def render_old(
-    template: Template, name: str, answers_file: str, answers: Answers, store: Store, work: Path
+    template: Template, project: Project, answers: Answers, store: Store, work: Path
 ) -> str:
     """Return the tree that a version gives for recorded answers.
 
     Args:
         template: the version.
-        name: of the project's folder.
-        answers_file: its path in the project.
+        project: whose name, answers file and external data it sees.
         answers: as recorded; none is asked for.
         store: where the tree goes.
         work: scratch folder.
 
     """
+    name, answers_file = project.name, project.answers_file
     if tree := find_kept(template, name, answers_file, answers, store):
         return tree
     folder = work / "old" / name
     shutil.rmtree(folder, ignore_errors=True)
-    render(
-        template,
-        folder,
-        answers,
-        work=work,
-        defaults=True,
-        answers_file=answers_file,
-        updating=True,
-    )
+    with _external_data(template, project, folder):
+        render(
+            template,
+            folder,
+            answers,
+            work=work,
+            defaults=True,
+            answers_file=answers_file,
+            updating=True,
+        )
     return _store(folder, store, _key(template, name, answers_file, answers))
 
 
 def render_new(
     template: Template,
-    name: str,
-    answers_file: str,
+    project: Project,
     before: Answers,
     given: Answers,
     store: Store,
@@ -83,8 +86,7 @@ def render_new(
 
     Args:
         template: the version.
-        name: of the project's folder.
-        answers_file: its path in the project.
+        project: whose name, answers file and external data it sees.
         before: recorded answers; what the version refuses of them is asked again, or takes its
             default.
         given: answers that win over those.
@@ -93,6 +95,7 @@ def render_new(
         asks: ask on the terminal what has no answer.
 
     """
+    name, answers_file = project.name, project.answers_file
     folder = work / "new" / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -100,15 +103,16 @@ def render_new(
     recorded = {"_src_path": template.url, "_commit": template.version, **before}
     seeded = f"# As it was.\n{yaml.safe_dump(recorded)}"
     seed.write_text(seeded, encoding="utf-8")
-    rendering = render(
-        template,
-        folder,
-        given,
-        work=work,
-        defaults=not asks,
-        answers_file=answers_file,
-        updating=True,
-    )
+    with _external_data(template, project, folder):
+        rendering = render(
+            template,
+            folder,
+            given,
+            work=work,
+            defaults=not asks,
+            answers_file=answers_file,
+            updating=True,
+        )
     text: str | None = record.read(seed)
     if text == seeded:  # the template writes no answers file
         seed.unlink()
@@ -135,6 +139,25 @@ def keep(template: Template, folder: Path, answers_file: str, work: Path) -> Non
             _store(folder, cache_store(work), key)
 
 
+@contextmanager
+def _external_data(template: Template, project: Project, folder: Path) -> Iterator[None]:
+    """Lay the project's files that the template reads into the folder while it is rendered."""
+    laid: dict[Path, bytes] = {}
+    for name in external_files(template):
+        source = project.folder / name
+        if name != project.answers_file and is_inside(project.folder, name) and source.is_file():
+            if source.is_symlink() or ".." in Path(name).parts or Path(name).is_absolute():
+                continue
+            laid[folder / name] = source.read_bytes()
+    for file, content in laid.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    yield
+    for file, content in laid.items():
+        if file.is_file() and file.read_bytes() == content:
+            file.unlink()
+
+
 def _store(folder: Path, store: Store, key: str | None) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     if not paths.check(folder):
@@ -146,8 +169,17 @@ def _store(folder: Path, store: Store, key: str | None) -> str:
 
 
 def _kept(store: Store, key: str) -> str | None:
-    listed = store.run("for-each-ref", "--format=%(objectname)", f"refs/renderings/{key}")
-    return listed.strip() or None
+    """Return the tree kept under a key; a store that turns out to be damaged is begun anew."""
+    try:
+        said = store.run("for-each-ref", "--format=%(objectname)", f"refs/renderings/{key}")
+    except git.GitError:
+        said = "damaged"
+    tree = said.strip()
+    if tree and not store.holds(tree):
+        shutil.rmtree(store.path, ignore_errors=True)
+        Store.create(store.path, form=store.path.stem)
+        return None
+    return tree or None
 
 
 def _key(

@@ -64,11 +64,12 @@ class Store:
         config: tuple[tuple[str, str], ...] = (),
     ) -> "Store":
         """Make the repository unless it is there."""
-        if not (path / "info" / "attributes").is_file():
+        if not (path / "info" / "attributes").is_file() or not (path / "objects").is_dir():
             argv = ("init", "-q", "--bare", "--template=", f"--object-format={form}", str(path))
             git.git(*argv, env=git.environment(private=True))
             (path / "info").mkdir(exist_ok=True)
             alternates = "".join(f"{folder}\n" for folder in borrows)
+            (path / "objects" / "info").mkdir(exist_ok=True)
             (path / "objects" / "info" / "alternates").write_text(alternates, encoding="utf-8")
             (path / "info" / "attributes").write_text(_AS_IT_IS)
         return cls(path, config)
@@ -100,6 +101,15 @@ class Store:
     def list(self, tree: str) -> Tree:
         """Return the files of a tree by path."""
         return parse_tree(self.run("ls-tree", "-r", "-z", "--full-tree", tree))
+
+    def holds(self, tree: str) -> bool:
+        """Tell whether a tree and all its files are there and readable."""
+        try:
+            oids = "".join(f"{entry.oid}\n" for entry in self.list(tree).values())
+            said = self.run("cat-file", "--batch-check=%(objecttype)", stdin=oids)
+        except git.GitError:
+            return False
+        return set(said.splitlines()) <= {"blob"}
 
     def write(self, files: Mapping[str, Entry]) -> str:
         """Store a tree of files whose content is there already."""

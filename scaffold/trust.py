@@ -4,6 +4,8 @@ A pull request can change that name. So a source counts as allowed if the projec
 the start, or if the person confirmed it in this clone with --template.
 """
 
+from contextlib import suppress
+
 from scaffold import git, record
 from scaffold.errors import Exit, ScaffoldError
 from scaffold.project import Project
@@ -14,7 +16,11 @@ _FILE = "sources"
 
 def check(project: Project, url: str) -> None:
     """Refuse a template source that nobody has allowed for this project."""
-    if url == canonical_url() or url in _allowed(project) or url == _first(project):
+    if url == canonical_url() or url in _allowed(project):
+        return
+    if url == _first(project):
+        with suppress(OSError):  # only saves looking through the history the next time
+            allow(project, url)
         return
     raise ScaffoldError(
         f"the answers file names another template than the project began with: {url}",

@@ -90,17 +90,17 @@ def _adopt(
     questions = answers.read_questions(new)
     answers.check(given, questions)
     renderings = cache_store(work, project.form)
-    name, file = project.name, project.answers_file
+    name = project.name
     if not options.as_json:
         console.title(f"{name}: put under {new.url} {new.version}")
     recorded = before.answers if before else {}
-    rendered = render_new(new, name, file, recorded, given, renderings, work, asks=options.asks)
+    rendered = render_new(new, project, recorded, given, renderings, work, asks=options.asks)
     if rendered.answers is None:
         raise ScaffoldError(
             f"{new.url} {new.version} writes no answers file, so updates would be impossible",
             "tell its owner; its documentation calls it `{{ _copier_conf.answers_file }}.jinja`",
         )
-    after = answers_in(rendered.answers, Path(file))
+    after = answers_in(rendered.answers, Path(project.answers_file))
     store = merge_store(project, renderings, work)
     nearest, base = _nearest(project, source, new, rendered, after, store, renderings, work)
     if not options.as_json:
@@ -127,13 +127,12 @@ def _nearest(
 
     What the repository lacks is left out of the base, or the merge would take it for deleted.
     """
-    ours = project.committed()
+    ours = project.committed
     best = (_likeness(ours, store.list(rendered.tree), store), new.version, rendered.tree)
     for tag in _candidates(source, new):
         try:
             template = replace(source.at(tag), ours=False)
-            file = project.answers_file
-            tree = render_old(template, project.name, file, recorded, renderings, work)
+            tree = render_old(template, project, recorded, renderings, work)
         except ScaffoldError:
             continue  # an older version may not render with these answers
         likeness = _likeness(ours, store.list(tree), store)

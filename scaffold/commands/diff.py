@@ -25,7 +25,7 @@ def diff(path: Path, to: str | None, as_json: bool) -> int:
         template = source.at(to or record.version)
         renderings = cache_store(work, project.form)
         name, file = project.name, project.answers_file
-        tree = render_old(template, name, file, record.answers, renderings, work)
+        tree = render_old(template, project, record.answers, renderings, work)
         store = merge_store(project, renderings, work)
         rendered = store.list(tree)
         if to is not None:

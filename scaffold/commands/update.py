@@ -113,7 +113,7 @@ def _refuse_older(source: Source, old: Template, new: Template) -> None:
 
 
 def _refuse_uncommitted_answers(project: Project) -> None:
-    if project.answers_file not in project.committed():
+    if project.answers_file not in project.committed:
         raise ScaffoldError(
             f"the answers file {project.answers_file} is not committed, so the project's version "
             "could be lost",
@@ -133,20 +133,18 @@ def _merge(
     questions = answers.read_questions(new)
     answers.check(given, questions)
     renderings = cache_store(work, project.form)
-    name, file = project.name, project.answers_file
+    name = project.name
     if not options.as_json:
         to = f"{old.version} -> {new.version}" if old.version != new.version else new.version
         console.title(f"{name}: {to}, from {new.url}")
-    base = render_old(old, name, file, record.answers, renderings, work)
-    rendered = render_new(
-        new, name, file, record.answers, given, renderings, work, asks=options.asks
-    )
+    base = render_old(old, project, record.answers, renderings, work)
+    rendered = render_new(new, project, record.answers, given, renderings, work, asks=options.asks)
     if rendered.answers is None:
         raise ScaffoldError(
             f"{new.url} {new.version} writes no answers file, so later updates were impossible",
             "tell its owner; its documentation calls it `{{ _copier_conf.answers_file }}.jinja`",
         )
-    after = answers_in(rendered.answers, Path(file))
+    after = answers_in(rendered.answers, Path(project.answers_file))
     changes = answer_changes(record.answers, after, given, questions, asked=options.asks)
     refused = [change for change in changes if change.change == "refused"]
     if refused:
