@@ -13,6 +13,7 @@ from pathlib import Path
 
 from scaffold import git
 from scaffold.errors import ScaffoldError
+from scaffold.store import parse_batch
 
 NAME = "template.bundle"
 CONTENTS = ("copier.yml", "template", "CHANGELOG.md", "LICENSE")
@@ -118,18 +119,19 @@ def _versions(checkout: Path) -> list[Release]:
     log = ("log", "--first-parent", "--reverse", "--date=raw", form)
     lines = git.git(*log, "--", "pyproject.toml", cwd=checkout).splitlines()
     lines += git.git("log", "-1", "--date=raw", form, cwd=checkout).splitlines()
-    found = []
-    for line in lines:
-        commit, date = line.split(" ", 1)
-        found.append(Release(commit, _version(checkout, commit), date))
-    return found
+    entries = [tuple(line.split(" ", 1)) for line in lines]
+    names = "".join(f"{commit}:pyproject.toml\n" for commit, _ in entries)
+    texts = parse_batch(git.raw("cat-file", "--batch", stdin=names.encode(), cwd=checkout))
+    return [
+        Release(commit, _version(text), date)
+        for (commit, date), text in zip(entries, texts, strict=True)
+    ]
 
 
-def _version(checkout: Path, commit: str) -> str:
+def _version(pyproject: bytes | None) -> str:
     try:
-        text = git.git("show", f"{commit}:pyproject.toml", cwd=checkout)
-        return str(tomllib.loads(text)["project"]["version"])
-    except (git.GitError, tomllib.TOMLDecodeError, KeyError, TypeError):
+        return str(tomllib.loads((pyproject or b"").decode())["project"]["version"])
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError):
         return "0.0.0.dev0"  # a commit without a readable version releases nothing
 
 

@@ -13,6 +13,13 @@ OURS = "project"
 _REF = re.compile(r"[^A-Za-z0-9._+-]+")
 _WHO = "mlops-scaffold <mlops-scaffold@localhost> 0 +0000"
 # What git calls a file that one side deleted and the other changed.
+_KINDS = {
+    "CONFLICT (binary)": "both changed it, and it is no text",
+    "CONFLICT (distinct types)": "one is a link, the other a file",
+    "CONFLICT (file/directory)": "a file and a folder have the same name",
+    "CONFLICT (rename/rename)": "both renamed it, to different names",
+    "CONFLICT (submodule)": "it is a submodule",
+}
 _DELETED = ("CONFLICT (modify/delete)", "CONFLICT (rename/delete)")
 
 
@@ -103,16 +110,13 @@ def _parse(output: str) -> tuple[str, dict[str, dict[int, Entry]], dict[str, str
 
 def _named(kind: str, stages: dict[int, Entry]) -> str:
     """Say what the sides did, in words."""
+    if kind in _KINDS:
+        return _KINDS[kind]
     if 2 not in stages:
         return "the template's file has no place here"
     if 3 not in stages:
         return "you changed it, the template deleted it" if 1 in stages else "yours is in its place"
-    words = {
-        "CONFLICT (binary)": "both changed it, and it is no text",
-        "CONFLICT (distinct modes)": "one is a link or of another kind",
-        "CONFLICT (submodule)": "it is a submodule",
-    }
-    return words.get(kind, "both changed it" if 1 in stages else "both added it")
+    return "both changed it" if 1 in stages else "both added it"
 
 
 def adapt_line_ends(

@@ -125,7 +125,8 @@ class Store:
         if not wanted:
             return {}
         data = self.raw("cat-file", "--batch", stdin="".join(f"{o}\n" for o in wanted).encode())
-        return dict(zip(wanted, parse_batch(data), strict=True))
+        found = dict(zip(wanted, parse_batch(data), strict=True))
+        return {oid: content for oid, content in found.items() if content is not None}
 
     def blob(self, content: bytes) -> str:
         """Store some content and return its name."""
@@ -146,11 +147,16 @@ def parse_tree(listing: str) -> Tree:
     return found
 
 
-def parse_batch(data: bytes) -> list[bytes]:
-    """Read what `cat-file --batch` prints."""
-    contents, at = [], 0
+def parse_batch(data: bytes) -> list[bytes | None]:
+    """Read what `cat-file --batch` prints; None for what is missing."""
+    contents: list[bytes | None] = []
+    at = 0
     while at < len(data):
         end = data.index(b"\n", at)
+        if data[at:end].endswith(b" missing"):
+            contents.append(None)
+            at = end + 1
+            continue
         size = int(data[at:end].rsplit(b" ", 1)[1])
         contents.append(data[end + 1 : end + 1 + size])
         at = end + 1 + size + 1
