@@ -22,12 +22,14 @@ _TRUTH = re.compile(r"y|yes|true|on|n|no|false|off|1|0", re.IGNORECASE)
 class Questions:
     """What a template asks: question by name, and whether that is all of them.
 
-    `complete` is false where copier.yml includes other files, which only copier resolves.
+    `complete` is false where copier.yml includes other files, which only copier resolves;
+    `excludes` are the patterns of files that are left out.
     """
 
     asked: Mapping[str, Mapping[str, object]]
     complete: bool
     tasks: bool
+    excludes: tuple[str, ...] = ()
 
 
 def read_questions(template: Template) -> Questions:
@@ -44,7 +46,9 @@ def read_questions(template: Template) -> Questions:
         for name, value in config.items()
         if not str(name).startswith("_")
     }
-    return Questions(asked, complete, tasks=bool(config.get("_tasks")))
+    named = config.get("_exclude")
+    excludes = tuple(map(str, named)) if isinstance(named, list) else ()
+    return Questions(asked, complete, bool(config.get("_tasks")), excludes)
 
 
 def external_files(template: Template) -> list[str]:
@@ -87,6 +91,15 @@ def check(answers: Answers, questions: Questions) -> None:
                 f"give another one, e.g. --data {key}=...",
                 Exit.USAGE,
             )
+
+
+def of_their_types(answers: Answers, questions: Questions) -> Answers:
+    """Return the answers without those that are not of their question's type."""
+    return {
+        key: value
+        for key, value in answers.items()
+        if key not in questions.asked or not _mismatch(value, questions.asked[key])
+    }
 
 
 def _mismatch(value: object, question: Mapping[str, object]) -> str | None:

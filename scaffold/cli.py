@@ -71,7 +71,10 @@ def new(
         bool, typer.Option("--git/--no-git", help="Make a Git repository and the first commit.")
     ] = True,
 ) -> None:
-    """Make a new project: files, Git repository, locked environment, hooks, first commit."""
+    """Make a new project.
+
+    That is its files, Git repository, locked environment, hooks and first commit.
+    """
     with boundary():
         from scaffold.commands.new import Request
         from scaffold.commands.new import new as run
@@ -93,7 +96,10 @@ def update(
     dry_run: Annotated[bool, DRY_RUN] = False,
     as_json: Annotated[bool, AS_JSON] = False,
 ) -> None:
-    """Merge the template's improvements into a project, or change an answer."""
+    """Merge the template's improvements into a project.
+
+    With --data an answer changes, with or without a new version.
+    """
     with boundary():
         from scaffold.commands.update import Request
         from scaffold.commands.update import update as run
@@ -107,7 +113,10 @@ def update(
 def status(
     path: Annotated[Path, PROJECT] = Path(), as_json: Annotated[bool, AS_JSON] = False
 ) -> None:
-    """Say which version a project has, how far behind it is, and how it differs."""
+    """Say how far behind its template a project is.
+
+    Exits with 5 when it is behind, and with 1 when that cannot be found out.
+    """
     with boundary():
         from scaffold.commands.status import status as run
 
@@ -123,7 +132,7 @@ def diff(
     ] = None,
     as_json: Annotated[bool, AS_JSON] = False,
 ) -> None:
-    """Show how a project differs from what its template would give."""
+    """Show how a project differs from its template."""
     with boundary():
         from scaffold.commands.diff import diff as run
 
@@ -145,7 +154,7 @@ def adopt(
     dry_run: Annotated[bool, DRY_RUN] = False,
     as_json: Annotated[bool, AS_JSON] = False,
 ) -> None:
-    """Put an existing repository under a template, from the version nearest to it."""
+    """Put an existing repository under a template."""
     with boundary():
         from scaffold.commands.adopt import Request
         from scaffold.commands.adopt import adopt as run
@@ -169,7 +178,7 @@ def undo(path: Annotated[Path, PROJECT] = Path()) -> None:
 def doctor(
     path: Annotated[Path, PROJECT] = Path(), as_json: Annotated[bool, AS_JSON] = False
 ) -> None:
-    """Check this machine and this project: what is there, what is not, what to type."""
+    """Check this machine and this project."""
     with boundary():
         from scaffold.commands.doctor import doctor as run
 

@@ -6,19 +6,20 @@ comes next after a kill completes it. The same folder, kept, is what `undo` work
 """
 
 import fcntl
+import hashlib
 import json
-import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from urllib.parse import quote
 
-from scaffold import console
+from scaffold import console, git, index, interrupts
+from scaffold.durable import put, sync
 from scaffold.errors import ScaffoldError
-from scaffold.project import Project
-from scaffold.worktree import Side, digest, place, read, remove, side
+from scaffold.index import Stages
+from scaffold.project import Project, find_project
+from scaffold.worktree import Side, digest, place, prune, read, remove, side, tidy
 
 SCHEMA = 1
 
@@ -33,8 +34,8 @@ class Item:
     path: str
     old: Side | None
     new: Side | None
-    old_index: tuple[tuple[str, str, int], ...] = ()
-    new_index: tuple[tuple[str, str, int], ...] = ()
+    old_index: Stages = ()
+    new_index: Stages = ()
     staged: bool = True
 
     def swapped(self) -> "Item":
@@ -65,7 +66,7 @@ def locked(project: Project) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise ScaffoldError(
-                f"another update of {project.shown} is running", "wait for it to end, and retry"
+                f"another update of {project.place} is running", "wait for it to end, and retry"
             ) from error
         recover(project)
         yield
@@ -78,13 +79,27 @@ def is_pending(project: Project) -> bool:
 
 def settle(project: Project) -> None:
     """Complete what was killed, for a command that only reads."""
-    if is_pending(project):
+    if is_pending(project) or (project.state / "making").exists():
         with locked(project):
             pass
 
 
+def find(path: Path) -> Project:
+    """Find a project, also one whose answers file a killed `adopt` or `undo` has yet to place."""
+    try:
+        return find_project(path)
+    except ScaffoldError as error:
+        try:
+            project = find_project(path, answers=False)
+        except ScaffoldError:
+            raise error from None
+        settle(project)
+        return find_project(path)
+
+
 def recover(project: Project) -> None:
     """Complete what a killed command had decided, and say so."""
+    index.release(project)
     making = project.state / "making"
     if making.exists():
         shutil.rmtree(making)
@@ -92,33 +107,39 @@ def recover(project: Project) -> None:
     if not pending.is_dir():
         return
     change = _load(pending)
-    kept = _forward(project, pending, change)
-    _keep(project, pending, change)
-    console.note(f"{change.title} was interrupted; it is complete now")
-    for path in kept:
-        console.note(f"{path} was changed meanwhile, so it stays as you left it")
+    with interrupts.deferred():
+        kept = _forward(project, pending, change)
+        for number, item in enumerate(change.items):
+            tidy(project.top / change.prefix, item.path, _scratch(number))
+        _keep(project, pending, change)
+    elsewhere = "" if change.prefix == project.prefix else f" in {change.prefix or '.'}"
+    console.note(f"{change.title}{elsewhere} was interrupted; it is complete now")
+    _tell(kept)
 
 
 def apply(project: Project, change: Change) -> None:
     """Make the change, whole or not at all."""
     making, pending = project.state / "making", project.state / "pending"
-    _free_index(project)
+    index.refuse_locked(project)
+    change = _from_now(project, change)
+    _kept(project, change.prefix).parent.mkdir(exist_ok=True)
     try:
         _write(project, making, change)
     except BaseException:
         shutil.rmtree(making, ignore_errors=True)
         raise
-    making.rename(pending)
-    _sync(project.state)
-    try:
-        _forward(project, pending, change)
-    except (Exception, KeyboardInterrupt):
-        back = Change(change.title, change.prefix, tuple(i.swapped() for i in change.items))
-        _forward(project, pending, back, backward=True)
-        pending.rename(making)
-        shutil.rmtree(making, ignore_errors=True)
-        raise
-    _keep(project, pending, change)
+    with interrupts.deferred() as obey:
+        making.rename(pending)
+        try:
+            sync(project.state)
+            kept = _forward(project, pending, change, obey)
+        except BaseException:
+            _back(project, pending, change)
+            pending.rename(making)
+            shutil.rmtree(making, ignore_errors=True)
+            raise
+        _keep(project, pending, change)
+    _tell(kept)
 
 
 def last(project: Project) -> tuple[Path, Change] | None:
@@ -139,7 +160,20 @@ def way_back(kept: Path, change: Change) -> Change:
 
 
 def _kept(project: Project, prefix: str) -> Path:
-    return project.state / "undo" / (quote(prefix, safe="") or ".root")
+    return project.state / "undo" / hashlib.sha256(git.encode(prefix)).hexdigest()
+
+
+def _from_now(project: Project, change: Change) -> Change:
+    """Take what has its new side already for one that needs no change, so it has no way back."""
+    held = index.entries(project, change.prefix)
+    items = []
+    for item in change.items:
+        if item.old != item.new and side(project.folder, item.path) == item.new:
+            item = replace(item, old=item.new)
+        if held.get(item.path, ()) == item.new_index:
+            item = replace(item, old_index=item.new_index)
+        items.append(item)
+    return replace(change, items=tuple(items))
 
 
 def _write(project: Project, making: Path, change: Change) -> None:
@@ -153,9 +187,9 @@ def _write(project: Project, making: Path, change: Change) -> None:
                 raise ScaffoldError(
                     f"{item.path} was changed a moment ago", "run the command again"
                 )
-            _put(making / "old" / str(number), content)
+            put(making / "old" / str(number), content)
         if item.new is not None:
-            _put(making / "new" / str(number), change.contents[item.path])
+            put(making / "new" / str(number), change.contents[item.path])
     listed = {
         "schema": SCHEMA,
         "title": change.title,
@@ -163,8 +197,9 @@ def _write(project: Project, making: Path, change: Change) -> None:
         "kept": change.kept,
         "items": [asdict(item) for item in change.items],
     }
-    _put(making / "journal.json", json.dumps(listed).encode("utf-8", "surrogatepass"))
-    _sync(making)
+    put(making / "journal.json", json.dumps(listed).encode("utf-8", "surrogatepass"))
+    for folder in (making / "old", making / "new", making):
+        sync(folder)
 
 
 def _load(folder: Path) -> Change:
@@ -189,63 +224,75 @@ def _load(folder: Path) -> Change:
 
 
 def _forward(
-    project: Project, folder: Path, change: Change, *, backward: bool = False
+    project: Project, pending: Path, change: Change, obey: Callable[[], None] = lambda: None
 ) -> list[str]:
     """Bring every path to its new side; return those that somebody changed meanwhile."""
-    root = project.top / change.prefix
-    source = folder / ("old" if backward else "new")
-    kept = []
-    for removing in (True, False):
-        for number, item in enumerate(change.items):
-            if (item.new is None) != removing or item.old == item.new:
-                continue
-            now = side(root, item.path)
-            if now == item.new:
-                continue
-            if now != item.old:
-                kept.append(item.path)
-            elif item.new is None:
-                remove(root, item.path)
-            else:
-                content = (source / str(number)).read_bytes()
-                scratch = f".mlops-scaffold-{number}.tmp"
-                place(root, item.path, item.new.mode, content, scratch)
+    root, kept = project.top / change.prefix, []
+    for number, item in _ordered(change):
+        obey()
+        if not _bring(root, item, pending / "new", number):
+            kept.append(item.path)
+        elif item.new is None:
+            prune(root, item.path)
     _stage(project, change)
     return kept
 
 
+def _back(project: Project, pending: Path, change: Change) -> None:
+    """Take back, in the opposite order, what `_forward` did: so it needs no more room on disk."""
+    root = project.top / change.prefix
+    for number, item in reversed(_ordered(change)):
+        _bring(root, item.swapped(), pending / "old", number)
+    _stage(project, replace(change, items=tuple(item.swapped() for item in change.items)))
+
+
+def _ordered(change: Change) -> list[tuple[int, Item]]:
+    """Return the items with their numbers, removals first: a file may make way for a folder."""
+    return sorted(enumerate(change.items), key=lambda pair: pair[1].new is not None)
+
+
+def _bring(root: Path, item: Item, source: Path, number: int) -> bool:
+    """Bring one path to its new side, unless it has another than the old one by now."""
+    if item.old == item.new:
+        return True
+    now = side(root, item.path)
+    if now == item.new:
+        return True
+    if now != item.old:
+        return False
+    if item.new is None:
+        remove(root, item.path)
+    else:
+        content = (source / str(number)).read_bytes()
+        place(root, item.path, item.new.mode, content, _scratch(number))
+    return True
+
+
 def _stage(project: Project, change: Change) -> None:
-    """Bring the index to the new entries, where it still has the old ones; in one step of Git's."""
-    now = project.index()
-    lines: list[str] = []
-    for item in change.items:
-        if not item.staged or item.old_index == item.new_index:
-            continue
-        entries = now.get(item.path, {})
-        held = tuple((e.mode, e.oid, stage) for stage, e in sorted(entries.items()))
-        if held != item.old_index:
-            continue
-        name = f"{change.prefix}{item.path}"
-        zero = "0" * (64 if project.form == "sha256" else 40)
-        lines.insert(0, f"0 {zero}\t{name}\0")
-        lines += [f"{mode} {oid} {stage}\t{name}\0" for mode, oid, stage in item.new_index]
-    if lines:
-        project.git("update-index", "-z", "--index-info", stdin="".join(lines))
+    """Bring the index to the new entries, where it still has the old ones."""
+    now = index.entries(project, change.prefix)
+    wanted = [
+        (item.path, item.new_index)
+        for item in change.items
+        if item.staged
+        and item.old_index != item.new_index
+        and now.get(item.path, ()) == item.old_index
+    ]
+    index.change(project, change.prefix, wanted)
 
 
-def _free_index(project: Project) -> None:
-    lock = project.git_dir / "index.lock"
-    if lock.exists():
-        raise ScaffoldError(
-            f"Git is at work in {project.shown}: {lock} exists",
-            "wait for it to end; if none runs, remove that file",
-        )
+def _scratch(number: int) -> str:
+    return f".mlops-scaffold-{number}.tmp"
+
+
+def _tell(kept: list[str]) -> None:
+    for path in kept:
+        console.note(f"{path} was changed meanwhile, so it stays as you left it")
 
 
 def _keep(project: Project, pending: Path, change: Change) -> None:
     """Keep a completed change for `undo`, in place of the one before, or drop both."""
     kept, old = _kept(project, change.prefix), project.state / "making"
-    kept.parent.mkdir(exist_ok=True)
     if kept.exists():
         kept.rename(old)
         if change.kept:
@@ -256,18 +303,3 @@ def _keep(project: Project, pending: Path, change: Change) -> None:
     if not change.kept:
         pending.rename(old)
         shutil.rmtree(old, ignore_errors=True)
-
-
-def _put(file: Path, content: bytes) -> None:
-    with file.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

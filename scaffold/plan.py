@@ -79,7 +79,8 @@ class Plan:
 def file_changes(store: Store, proposal: Proposal) -> tuple[FileChange, ...]:
     """Return what happens to each file, by path."""
     merged = proposal.merged
-    found = [FileChange(path, "kept-deleted") for path in merged.kept_deleted]
+    gone = "you deleted it, the template changed it"
+    found = [FileChange(path, "kept-deleted", note=gone) for path in merged.kept_deleted]
     found += [FileChange(c.path, "conflict", note=c.kind) for c in merged.conflicts]
     for path, entry in proposal.left.items():
         found.append(FileChange(path, "left-to-add", note=None if entry else "deleted"))
@@ -92,19 +93,32 @@ def file_changes(store: Store, proposal: Proposal) -> tuple[FileChange, ...]:
 
 def _changed(store: Store, proposal: Proposal) -> list[FileChange]:
     """Compare the project with the outcome, finding renames as Git does."""
-    before = proposal.tree
-    after = store.write(proposal.merged.files)
+    moved: dict[str, str] | None = None
+    found = []
+    for letter, path, origin in _compare(store, proposal.tree, store.write(proposal.merged.files)):
+        kind = _kind(letter, proposal.merged.files.get(path), proposal.theirs.get(path))
+        note = None
+        if kind == "merged" and path not in proposal.theirs:
+            if moved is None:
+                pairs = _compare(store, proposal.base, proposal.tree)
+                moved = {new: old for _, new, old in pairs if old}
+            note = f"{moved[path]} in the template" if path in moved else None
+        found.append(FileChange(path, kind, origin, note))
+    return found
+
+
+def _compare(store: Store, before: str, after: str) -> list[tuple[str, str, str | None]]:
+    """Return letter, path and old path of what differs between two trees, as Git says it."""
     listed = store.run("diff-tree", "-r", "-z", "-M", "--raw", before, after)
-    fields, found = iter(listed.split("\0")), []
+    fields = iter(listed.split("\0"))
+    found: list[tuple[str, str, str | None]] = []
     for facts in fields:
         if not facts:
             break
-        letter, path = facts.split(" ")[4][0], next(fields)
-        origin = None
+        letter, path, origin = facts.split(" ")[4][0], next(fields), None
         if letter == "R":
             origin, path = path, next(fields)
-        kind = _kind(letter, proposal.merged.files.get(path), proposal.theirs.get(path))
-        found.append(FileChange(path, kind, origin))
+        found.append((letter, path, origin))
     return found
 
 

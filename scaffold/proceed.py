@@ -46,13 +46,13 @@ def refuse_unfinished(project: Project) -> None:
     for name, what in _UNFINISHED.items():
         if (project.git_dir / name).exists():
             raise ScaffoldError(
-                f"a {what} is unfinished in {project.shown}",
+                f"a {what} is unfinished in {project.place}",
                 f"finish it, or `git {what} --abort`",
             )
     unmerged = [path for path, stages in project.index().items() if set(stages) != {0}]
     if unmerged:
         raise ScaffoldError(
-            f"{project.shown} has unresolved conflicts: {', '.join(unmerged)}",
+            f"{project.place} has unresolved conflicts: {', '.join(unmerged)}",
             "resolve and `git add` them, or take the last update back: `mlops-scaffold undo`",
         )
 
@@ -106,10 +106,10 @@ def _refuse_overlap(project: Project, proposal: Proposal) -> None:
     found = obstacles(project, proposal)
     if not found:
         return
-    said = "; ".join(f"{reason}: {', '.join(paths)}" for reason, paths in found.items())
+    said = ", ".join(f"{path} ({why})" for why, paths in found.items() for path in paths)
     raise ScaffoldError(
-        f"your uncommitted work is where the template changes something. {said}",
-        "commit, stash or move these files, and retry; nothing was changed",
+        f"files with uncommitted work would be touched: {said}",
+        "commit them first, or `git stash`, or move what is untracked; nothing was changed",
     )
 
 

@@ -37,13 +37,27 @@ class Project:
         return self.folder.name
 
     @property
+    def place(self) -> str:
+        """The folder in a sentence."""
+        return named(self.shown)
+
+    @property
     def state(self) -> Path:
         """Where the journal and what `undo` needs are kept."""
         return self.git_dir / "mlops-scaffold"
 
     def git(self, *argv: str, stdin: str | None = None) -> str:
-        """Run git in the repository's root, with the person's settings and nobody's hooks."""
-        return git.git(*argv, cwd=self.top, stdin=stdin)
+        """Run git in the repository's root, with the person's settings and nobody's programs."""
+        return git.git(*argv, cwd=self.top, stdin=stdin, env=self.environment)
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        """What git runs in: every filter's program is taken away, which Git runs unexpectedly."""
+        off = {"clean": "", "smudge": "", "process": "", "required": "false"}
+        filters = {name.rpartition(".")[0] for name in self.settings if name.startswith("filter.")}
+        return git.environment(
+            config=[(f"{name}.{key}", value) for name in filters for key, value in off.items()]
+        )
 
     @cached_property
     def committed_tree(self) -> str:
@@ -114,7 +128,7 @@ class Project:
     @cached_property
     def settings(self) -> dict[str, str]:
         """The Git settings that hold here: the person's, the machine's and the repository's."""
-        listed = self.git("config", "-z", "--list").split("\0")
+        listed = git.git("config", "-z", "--list", cwd=self.top).split("\0")
         pairs = (entry.partition("\n") for entry in listed if entry)
         return {name: value for name, _, value in pairs}
 
@@ -160,21 +174,26 @@ def find_project(path: Path, *, answers: bool = True) -> Project:
 def _explained(folder: Path, shown: str, error: git.GitError) -> ScaffoldError:
     if "HEAD^{commit}" in error.stderr:
         return ScaffoldError(
-            f"the repository of {shown} has no commit yet, so nothing could be brought back",
+            f"the repository of {named(shown)} has no commit yet, so nothing could be brought back",
             "commit what you have: `git add -A && git commit`",
         )
     if "dubious ownership" in error.stderr:
         return ScaffoldError(
-            f"{shown} belongs to somebody else, so Git does not work in it",
+            f"{named(shown)} belongs to somebody else, so Git does not work in it",
             f"if you trust it: `git config --global --add safe.directory {folder}`",
             Exit.UNSAFE,
         )
     if "this operation must be run in a work tree" in error.stderr:
-        return ScaffoldError(f"{shown} is in a bare repository", "work in a clone of it")
+        return ScaffoldError(f"{named(shown)} is in a bare repository", "work in a clone of it")
     return ScaffoldError(
-        f"{shown} is in no Git repository, so no change could be taken back",
+        f"{named(shown)} is in no Git repository, so no change could be taken back",
         "make it one: `git init && git add -A && git commit`",
     )
+
+
+def named(shown: str) -> str:
+    """Return a folder as a sentence calls it."""
+    return "this folder" if shown == "." else shown
 
 
 def is_inside(folder: Path, path: str) -> bool:

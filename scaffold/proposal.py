@@ -23,12 +23,15 @@ _PLAIN = re.compile(r"[A-Za-z0-9._/+-]+")
 
 @dataclass(frozen=True)
 class Proposal:
-    """The merged project beside the committed one, whose tree `tree` is.
+    """The merged project beside the committed one.
+
+    `base` and `tree` are the trees that the template's changes start from, and of the project.
 
     `left` maps a path under a filter (LFS, say) to its new content, None to remove it: it goes into
     the work tree, and `git add` is left to the person, whose filter we never run.
     """
 
+    base: str
     tree: str
     ours: Tree
     theirs: Tree
@@ -82,9 +85,10 @@ def propose(
     ends = LineEnds(attributes, project.setting("core.autocrlf"), project.setting("core.eol"))
     old, new = adapt_line_ends(old, ours, new, store, converts=ends.stores_lf)
     _use_merge_attributes(store, {p: a["merge"] for p, a in attributes.items() if "merge" in a})
-    merged = merge(store, store.write(old), project.committed_tree, store.write(new), version)
+    start = store.write(old)
+    merged = merge(store, start, project.committed_tree, store.write(new), version)
     merged = _with_answers_of(new, merged, project.answers_file)
-    proposal = Proposal(project.committed_tree, ours, new, merged, ends, left)
+    proposal = Proposal(start, project.committed_tree, ours, new, merged, ends, left)
     everywhere = project.attributes(proposal.touched)
     _check(proposal, everywhere)
     return replace(proposal, ends=replace(ends, attributes=everywhere))
@@ -100,13 +104,13 @@ def obstacles(project: Project, proposal: Proposal) -> dict[str, list[str]]:
         entry, staged, now = proposal.ours.get(path), index.get(path, {}), hashes.get(path)
         if entry is None:
             if staged:
-                found.setdefault("staged, not committed", []).append(path)
+                found.setdefault("staged", []).append(path)
             elif blocker := _in_the_way(project, path, removed):
-                found.setdefault("untracked, in the way", []).append(blocker)
+                found.setdefault("untracked", []).append(blocker)
         elif staged != {0: entry}:
-            found.setdefault("staged, not committed", []).append(path)
+            found.setdefault("staged", []).append(path)
         elif now is None or now.oid != entry.oid or (files_have_modes and now.mode != entry.mode):
-            found.setdefault("changed, not committed", []).append(path)
+            found.setdefault("changed", []).append(path)
     return {reason: sorted(set(paths)) for reason, paths in found.items()}
 
 
@@ -117,8 +121,8 @@ def _in_the_way(project: Project, path: str, removed: Iterable[str]) -> str | No
     for depth, part in enumerate(parts[:-1], start=1):
         at = at / part
         here = "/".join(parts[:depth])
-        if (at.is_symlink() or (at.exists() and not at.is_dir())) and here not in set(removed):
-            return here
+        if at.is_symlink() or (at.exists() and not at.is_dir()):
+            return None if here in set(removed) else here
         if not at.is_dir():
             return None
     target = at / parts[-1]

@@ -49,14 +49,18 @@ def find(path: Path) -> Path:
     if others:
         names = ", ".join(file.name for file in others)
         raise ScaffoldError(
-            f"{path} has several answers files: {names}",
+            f"{_named(path)} has several answers files: {names}",
             f"name one, e.g. `mlops-scaffold update {path / others[0].name}`",
             Exit.USAGE,
         )
     raise ScaffoldError(
-        f"{path} is no project made from a template: it has no {NAME}",
+        f"{_named(path)} is no project made from a template: it has no {NAME}",
         "go to the project's folder, or put it under one: `mlops-scaffold adopt . --template URL`",
     )
+
+
+def _named(path: Path) -> str:
+    return "this folder" if str(path) == "." else str(path)
 
 
 def read(file: Path) -> str:

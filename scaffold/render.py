@@ -10,7 +10,7 @@ import os
 import re
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,9 @@ from scaffold.source import Template
 # Errors that are the machine's and not the template's: a full or broken disk, a missing right.
 _MACHINES = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EMFILE)
 _REQUIRED = re.compile(r'Question "(.+)" is required')
-_INVALID = re.compile(r"Validation error for question '(.+?)': (.+)", re.DOTALL)
+_INVALID = re.compile(
+    r"(?:Invalid choice for '(.+?)'|Validation error for question '(.+?)'): (.+)", re.DOTALL
+)
 
 
 def preload() -> None:
@@ -36,6 +38,12 @@ def preload() -> None:
             importlib.import_module("copier")
 
     Thread(target=load, daemon=True).start()
+
+
+class RefusedAnswer(ScaffoldError):
+    """The template refuses the answer to `question`."""
+
+    question = ""
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,7 @@ def render(
     suggested: Answers | None = None,
     answers_file: str | None = None,
     updating: bool = False,
+    exclude: Sequence[str] = (),
 ) -> Rendering:
     """Render a template into a folder.
 
@@ -69,6 +78,7 @@ def render(
         suggested: defaults that win over the template's own.
         answers_file: its path in the project, where it is not the template that decides.
         updating: leave out what the template excludes from updates.
+        exclude: more patterns of files to leave out.
 
     """
     with _inside(work), warnings.catch_warnings(record=True) as raised:
@@ -83,6 +93,7 @@ def render(
                 user_defaults=suggested or {},
                 answers_file=answers_file,
                 updating=updating,
+                exclude=exclude,
             )
         except (KeyboardInterrupt, ScaffoldError):
             raise
@@ -180,11 +191,14 @@ def _explained(error: Exception, template: Template) -> ScaffoldError:
             Exit.USAGE,
         )
     if found := _INVALID.search(text):
-        return ScaffoldError(
-            " ".join(found[2].split()),
-            f"give another answer with --data {found[1]}=...",
+        question, reason = found[1] or found[2], " ".join(found[3].split())
+        refused = RefusedAnswer(
+            reason if question in reason else f"the answer to {question!r} will not do: {reason}",
+            f"give another answer with --data {question}=...",
             Exit.USAGE,
         )
+        refused.question = question
+        return refused
     kind = type(error).__name__
     if kind == "UnsafeTemplateError":
         features = text.splitlines()[0].rpartition(": ")[2].rstrip(".")

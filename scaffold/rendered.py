@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version as installed
@@ -16,10 +16,14 @@ from pathlib import Path
 import yaml
 
 from scaffold import cache, git, paths, record
-from scaffold.answers import Answers, external_files
+from scaffold.answers import Answers, external_files, of_their_types, read_questions
 from scaffold.errors import ScaffoldError
 from scaffold.project import Project, is_inside
-from scaffold.render import Rendering, render  # which imports copier only when it renders
+from scaffold.render import (
+    RefusedAnswer,
+    Rendering,
+    render,
+)  # which imports copier only when it renders
 from scaffold.source import Template
 from scaffold.store import Store
 
@@ -42,7 +46,12 @@ def cache_store(work: Path, form: str = "sha1") -> Store:
 
 
 def render_old(
-    template: Template, project: Project, answers: Answers, store: Store, work: Path
+    template: Template,
+    project: Project,
+    answers: Answers,
+    store: Store,
+    work: Path,
+    left_out: Sequence[str] = (),
 ) -> str:
     """Return the tree that a version gives for recorded answers.
 
@@ -52,24 +61,48 @@ def render_old(
         answers: as recorded; none is asked for.
         store: where the tree goes.
         work: scratch folder.
+        left_out: patterns of files that the new version leaves to the project from now on.
 
     """
     name, answers_file = project.name, project.answers_file
-    if tree := find_kept(template, name, answers_file, answers, store):
+    if not left_out and (tree := find_kept(template, name, answers_file, answers, store)):
         return tree
     folder = work / "old" / name
-    shutil.rmtree(folder, ignore_errors=True)
-    with _external_data(template, project, folder):
-        render(
-            template,
-            folder,
-            answers,
-            work=work,
-            defaults=True,
-            answers_file=answers_file,
-            updating=True,
-        )
-    return _store(folder, store, _key(template, name, answers_file, answers))
+    _render_old(template, project, folder, answers, left_out, work)
+    key = None if left_out else _key(template, name, answers_file, answers)
+    return _store(folder, store, key)
+
+
+def _render_old(
+    template: Template,
+    project: Project,
+    folder: Path,
+    answers: Answers,
+    left_out: Sequence[str],
+    work: Path,
+) -> None:
+    """Render; an answer that was changed by hand to what the version refuses is left out."""
+    taken = of_their_types(answers, read_questions(template))
+    while True:
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            with _external_data(template, project, folder):
+                render(
+                    template,
+                    folder,
+                    taken,
+                    work=work,
+                    defaults=True,
+                    answers_file=project.answers_file,
+                    updating=True,
+                    exclude=left_out,
+                )
+        except RefusedAnswer as refused:
+            if refused.question not in taken:
+                raise
+            del taken[refused.question]
+        else:
+            return
 
 
 def render_new(
@@ -153,7 +186,7 @@ def _external_data(template: Template, project: Project, folder: Path) -> Iterat
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
     yield
-    for file, content in laid.items():
+    for file, content in laid.items():  # but what the template rendered itself stays
         if file.is_file() and file.read_bytes() == content:
             file.unlink()
 

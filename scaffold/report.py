@@ -26,7 +26,7 @@ def show(plan: Plan) -> None:
         console.detail("\n".join(f"  {line}".rstrip() for line in plan.changelog.splitlines()))
     console.title("\nThe plan\n")
     for answer in plan.answers:
-        console.detail(f"  {'answer':<13} {_answer(answer)}")
+        console.detail(f"  {'answer':<13} {_answer(answer, plan.command)}")
     for kind, word in _WORDS.items():
         changes = [change for change in plan.files if change.change == kind]
         for change in changes[:_LIST]:
@@ -98,13 +98,13 @@ def _file(change: FileChange) -> str:
     return f"{origin}{change.path}{note}"
 
 
-def _answer(change: AnswerChange) -> str:
+def _answer(change: AnswerChange, command: str) -> str:
     old, new = repr(change.old), repr(change.new)
     return (
         f"{change.question}: "
         + {
-            "new": f"{new} (a new question)",
-            "given": f"{old} -> {new}" if change.old is not None else f"{new}",
+            "new": f"{new} (the default)" if command == "adopt" else f"{new} (a new question)",
+            "given": f"{old} -> {new}" if change.old is not None else f"{new} (given)",
             "changed": f"{old} -> {new}",
             "refused": f"{old} is refused, would become {new}",
             "hidden": f"{old} is not asked any more with these answers",

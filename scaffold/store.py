@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scaffold import git
+from scaffold.errors import ScaffoldError
 
 ABSENT = "000000"
 # Content is kept byte by byte, whatever a .gitattributes among the files asks for.
@@ -125,8 +126,15 @@ class Store:
         if not wanted:
             return {}
         data = self.raw("cat-file", "--batch", stdin="".join(f"{o}\n" for o in wanted).encode())
-        found = dict(zip(wanted, parse_batch(data), strict=True))
-        return {oid: content for oid, content in found.items() if content is not None}
+        found = {}
+        for oid, content in zip(wanted, parse_batch(data), strict=True):
+            if content is None:
+                raise ScaffoldError(
+                    f"the repository lacks the object {oid}",
+                    "look with `git fsck`; a partial clone gets it by `git fetch --refetch`",
+                )
+            found[oid] = content
+        return found
 
     def blob(self, content: bytes) -> str:
         """Store some content and return its name."""

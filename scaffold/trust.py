@@ -12,6 +12,7 @@ from scaffold.project import Project
 from scaffold.source import canonical_url
 
 _FILE = "sources"
+_MOVES = 20  # of the project's folder, that are followed
 
 
 def check(project: Project, url: str) -> None:
@@ -47,12 +48,22 @@ def _allowed(project: Project) -> list[str]:
 
 def _first(project: Project) -> str | None:
     """Return the source in the oldest committed answers file, wherever it was then."""
-    path = f"{project.prefix}{project.answers_file}"
-    log = ("log", "--follow", "--diff-filter=A", "--format=%H", "--name-only", "-z")
+    path, start = f"{project.prefix}{project.answers_file}", "HEAD"
     try:
-        fields = project.git(*log, "--", path).replace("\n", "\0").split("\0")
-        said = [field for field in fields if field]
-        text = project.git("show", f"{said[-2]}:{said[-1]}")
-        return record.parse(text, project.folder / project.answers_file).url
-    except (git.GitError, IndexError, ScaffoldError):
+        for _ in range(_MOVES):
+            log = ("log", "--diff-filter=A", "--format=%H", start)
+            commit = project.git("--literal-pathspecs", *log, "--", path).split()[-1]
+            renamed = ("diff-tree", "-r", "-M", "-z", "--diff-filter=R", "--no-commit-id")
+            fields = project.git(*renamed, "--name-status", commit).split("\0")
+            origins = dict(zip(fields[2::3], fields[1::3], strict=False))
+            if path not in origins:
+                text = project.git("show", f"{commit}:{path}")
+                return record.parse(text, project.folder / project.answers_file).url
+            path, start = origins[path], f"{commit}^"
+    except IndexError:  # it was never committed
         return None
+    except git.GitError:
+        raise
+    except ScaffoldError:  # it was damaged from the start
+        return None
+    return None

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,32 +57,75 @@ def place(folder: Path, path: str, mode: int, content: bytes, scratch: str) -> N
             one writes over.
 
     """
-    target = folder / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if not is_inside(folder, path) or (target.is_dir() and not target.is_symlink()):
-        raise ScaffoldError(f"{path} cannot be written: something is in its way", "move it, retry")
+    target, made = folder / path, list[Path]()
     beside = target.parent / scratch
-    beside.unlink(missing_ok=True)
     try:
-        if mode == LINK:
-            beside.symlink_to(os.fsdecode(content))
-        else:
-            beside.write_bytes(content)
-            like = target if target.is_file() and not target.is_symlink() else beside
-            rights = like.stat().st_mode & 0o666
-            beside.chmod(rights | (rights & 0o444) >> 2 if mode & 0o111 else rights)
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
+        _make_way(folder, path, made)
+        try:
+            beside.unlink(missing_ok=True)
+            _write(beside, mode, content, like=target)
+            beside.replace(target)
+        finally:
+            beside.unlink(missing_ok=True)
+    except BaseException:
+        for parent in reversed(made):
+            with suppress(OSError):
+                parent.rmdir()
+        raise
 
 
 def remove(folder: Path, path: str) -> None:
     """Remove a file, and the folders that it leaves empty, as Git does."""
     (folder / path).unlink()
-    for parent in (folder / path).parents:
-        if parent == folder:
-            return
+    prune(folder, path)
+
+
+def prune(folder: Path, path: str) -> None:
+    """Remove the folders on the way to a file that is gone, as far as they are empty."""
+    at, folders = folder, []
+    for part in Path(path).parts[:-1]:
+        at = at / part
+        if at.is_symlink() or not at.is_dir():
+            break
+        folders.append(at)
+    for at in reversed(folders):
         try:
-            parent.rmdir()
+            at.rmdir()
         except OSError:
             return
+
+
+def tidy(folder: Path, path: str, scratch: str) -> None:
+    """Remove the file beside a path that a killed process may have left."""
+    if is_inside(folder, path):
+        (folder / path).with_name(scratch).unlink(missing_ok=True)
+
+
+def _make_way(folder: Path, path: str, made: list[Path]) -> None:
+    """Make the folders that lead to a file, noting them; never through a link."""
+    at = folder
+    for part in Path(path).parts[:-1]:
+        at = at / part
+        if at.is_symlink() or (at.exists() and not at.is_dir()):
+            raise _blocked(path)
+        if not at.exists():
+            at.mkdir(parents=True)
+            made.append(at)
+    target = folder / path
+    if target.is_dir() and not target.is_symlink():
+        raise _blocked(path)
+
+
+def _write(file: Path, mode: int, content: bytes, like: Path) -> None:
+    """Write a file or a link, with the rights of another as far as Git has no say in them."""
+    if mode == LINK:
+        file.symlink_to(os.fsdecode(content))
+        return
+    file.write_bytes(content)
+    model = like if like.is_file() and not like.is_symlink() else file
+    rights = model.stat().st_mode & 0o666
+    file.chmod(rights | (rights & 0o444) >> 2 if mode & 0o111 else rights)
+
+
+def _blocked(path: str) -> ScaffoldError:
+    return ScaffoldError(f"{path} cannot be written: something is in its way", "move it, retry")

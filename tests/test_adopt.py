@@ -35,7 +35,7 @@ def test_a_repository_made_by_hand_keeps_its_own_and_gets_what_it_lacks(
     commit(made, {"a.txt": mine, "ci/run.sh": "v2\n", "own.py": "own\n", "hello.txt": "p 3\n"})
     done = cli("adopt", made, "--template", source)
     assert done.returncode == 0, done.stderr
-    assert "the version most like it is v2.0.0" in done.stderr
+    assert "it looks most like v2.0.0" in done.stderr
     assert (made / "a.txt").read_text() == "top\n" + mine
     assert (made / "ci/run.sh").read_text() == "v3\n"
     assert (made / "own.py").read_text() == "own\n"
@@ -90,7 +90,7 @@ def test_a_project_with_an_unknown_version_is_put_back_on_the_road(
     assert "adopt" in done.stderr
     done = cli("adopt", made, "--template", source)
     assert done.returncode == 0, done.stderr
-    assert "the version most like it is v1.0.0" in done.stderr
+    assert "it looks most like v1.0.0" in done.stderr
     assert (made / "hello.txt").read_text() == "p 7\n", "recorded answers are kept"
     assert yaml.safe_load(answers.read_text())["_commit"] == "v3.0.0"
 
@@ -145,6 +145,6 @@ def test_files_in_the_way_are_named_and_kept(source: Path, tmp_path: Path) -> No
     write(made, {"new.txt": "mine, not committed\n"})
     done = cli("adopt", made, "--template", source)
     assert done.returncode == 1
-    assert "untracked, in the way: new.txt" in done.stderr
+    assert "new.txt (untracked)" in done.stderr
     assert (made / "new.txt").read_text() == "mine, not committed\n"
     assert status(made) == ["?? new.txt"]

@@ -22,10 +22,25 @@ def verbs(makefile: Path) -> set[str]:
     return set(re.findall(r"(?m)^([a-z]+):", makefile.read_text("utf-8")))
 
 
+def ours() -> list[str]:
+    """The verbs of our own command, each with a page whose commands are run by test_pages."""
+    listed = cli("--help").stdout.partition("Commands:")[2]
+    return [f"mlops-scaffold {verb}" for verb in re.findall(r"(?m)^  ([a-z]+) ", listed)]
+
+
+def known_options(command: str) -> bool:
+    """Tell whether the options of a command of ours are in its help."""
+    if "mlops-scaffold " not in command:
+        return True
+    verb, *words = command.partition("mlops-scaffold ")[2].split()
+    known = re.findall(r"--?[a-z][a-z-]*", cli(verb, "--help").stdout)
+    return {word for word in words if word.startswith("-")} <= set(known)
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_command_of_a_page_is_one_that_a_test_runs(page: str) -> None:
     known = verbs(ROOT / "Makefile") | verbs(ROOT / "template" / "Makefile")
-    tested = ("git clone", "cd ", "uv tool install .", "mlops-scaffold new")
+    tested = ("git clone", "cd ", "uv tool install .", *ours())
     tested += tuple(f".venv/bin/{command}" for command in tested[3:])
     found = commands((ROOT / page).read_text("utf-8"))
     assert found
@@ -34,6 +49,7 @@ def test_every_command_of_a_page_is_one_that_a_test_runs(page: str) -> None:
             assert command.split()[1] in known, command
         else:
             assert command.startswith(tested), command
+            assert known_options(command), command
 
 
 def test_every_command_of_the_generated_documents_is_a_verb_of_its_makefile(project: Path) -> None:
@@ -49,7 +65,7 @@ def test_every_command_of_the_generated_documents_is_a_verb_of_its_makefile(proj
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_link_to_a_file_leads_to_one(page: str) -> None:
-    links = re.findall(r"\]\((?!http)([^)#]+)\)", (ROOT / page).read_text("utf-8"))
+    links = re.findall(r"\]\((?!http)([^)#]+)(?:#[^)]*)?\)", (ROOT / page).read_text("utf-8"))
     for link in links:
         assert (ROOT / link).exists(), link
 

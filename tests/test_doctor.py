@@ -58,6 +58,7 @@ def programs(tmp_path: Path) -> Callable[..., Env]:
             "HOME": str(home),
             "PATH": str(home / "bin"),
             "GIT_CONFIG_NOSYSTEM": "1",
+            "MLOPS_SCAFFOLD_CACHE": "",
             "XDG_CACHE_HOME": str(home / "cache"),
             "XDG_CONFIG_HOME": str(home / "config"),
         }

@@ -56,6 +56,7 @@ def test_json_holds_the_same_and_nothing_else_is_on_stdout(project: Path) -> Non
             "behind": 1,
         },
         "answers": "valid",
+        "conflicts": 0,
         "files": [{"path": "a.txt", "state": "changed"}],
         "problem": None,
     }
@@ -87,7 +88,7 @@ def test_status_and_help_never_import_copier(project: Path) -> None:
 def test_a_template_that_is_gone_is_said_and_the_version_still_shown(project: Path) -> None:
     (project.parent / "t").rename(project.parent / "moved")
     done = cli("status", project)
-    assert done.returncode == 0
+    assert done.returncode == 1
     assert "p: template v1.0.0, its newest version is unknown" in done.stdout
     assert "there is no folder" in done.stderr
     data = json.loads(cli("status", project, "--json").stdout)
@@ -141,6 +142,8 @@ def test_diff_with_another_version_shows_what_it_would_bring(project: Path) -> N
     data = json.loads(cli("diff", project, "--to", "v1.1.0", "--json").stdout)
     assert data == {
         "schema": 1,
+        "command": "diff",
+        "path": str(project),
         "version": "v1.1.0",
         "files": [{"path": "a.txt", "state": "changed"}],
     }
@@ -191,3 +194,28 @@ def test_a_repository_of_somebody_else_is_said_with_the_cure(project: Path) -> N
         done = cli("status", project, env={"HOME": str(project.parent)})
     assert done.returncode == 4, done.stderr
     assert "safe.directory" in done.stderr
+
+
+def test_conflicts_that_wait_are_counted_and_update_does_not_call_it_current(project: Path) -> None:
+    commit(project, {"a.txt": "mine\nb\n"})
+    commit(project.parent / "t", {"a.txt": "theirs\nb\n"}, tag="v1.1.0")
+    assert cli("update", project).returncode == 3
+    assert "1 conflict to resolve; " in cli("status", project).stdout
+    done = cli("update", project)
+    assert done.returncode == 1
+    assert "unresolved conflicts: a.txt" in done.stderr
+
+
+def test_an_update_on_top_of_one_that_is_not_committed_is_refused(project: Path) -> None:
+    commit(project.parent / "t", {"a.txt": "a\nb\nc\n"}, tag="v1.1.0")
+    assert cli("update", project).returncode == 0
+    commit(project.parent / "t", {"a.txt": "a\nb\nc\nd\n"}, tag="v1.2.0")
+    done = cli("update", project)
+    assert done.returncode == 1
+    assert "not as committed" in done.stderr
+    sh("git", "commit", "-qm", "Update", cwd=project, env=IDENTITY)
+    done = cli("undo", project)
+    assert "commit that too" in done.stderr
+    done = cli("update", project)
+    assert done.returncode == 1
+    assert "not as committed" in done.stderr

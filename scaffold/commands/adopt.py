@@ -72,7 +72,7 @@ def _refuse_adopted(project: Project, before: Record | None, source: Source) -> 
     except ScaffoldError:
         return  # a version that is not there: find the nearest one instead
     raise ScaffoldError(
-        f"{project.shown} is already under this template, at {before.version}",
+        f"{project.place} is already under this template, at {before.version}",
         "bring it up to date: `mlops-scaffold update`",
     )
 
@@ -104,7 +104,7 @@ def _adopt(
     store = merge_store(project, renderings, work)
     nearest, base = _nearest(project, source, new, rendered, after, store, renderings, work)
     if not options.as_json:
-        console.detail(f"  the version most like it is {nearest}")
+        console.detail(f"  it looks most like {nearest}, so the merge starts there")
     proposal = propose(project, store, base, rendered.tree, new.version, rendered.rendering.skips)
     changes = answer_changes(recorded, after, given, questions, asked=True)
     plan = Plan("adopt", name, project.shown, new.url, nearest, new.version, (), changes)

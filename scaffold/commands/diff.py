@@ -32,16 +32,16 @@ def diff(path: Path, to: str | None, as_json: bool) -> int:
             rendered.pop(file, None)  # it names the version, so it always differs
         found = differences(project, rendered, store)
         if as_json:
-            console.say(json.dumps(_data(template.version, found), indent=2))
+            console.say(json.dumps(_data(project.shown, template.version, found), indent=2))
             return 0
         console.show_diff(patch(project, rendered, found, store))
     _close(name, template.version, found)
     return 0
 
 
-def _data(version: str, found: list[Difference]) -> dict[str, object]:
+def _data(path: str, version: str, found: list[Difference]) -> dict[str, object]:
     files = [{"path": difference.path, "state": difference.state} for difference in found]
-    return {"schema": 1, "version": version, "files": files}
+    return {"schema": 1, "command": "diff", "path": path, "version": version, "files": files}
 
 
 def _close(name: str, version: str, found: list[Difference]) -> None:

@@ -32,6 +32,7 @@ class Status:
     newest: str | None
     behind: int
     differing: list[Difference] | None
+    conflicts: int
     problem: str | None = None
 
     @property
@@ -44,6 +45,8 @@ class Status:
             releases = f"{self.behind} release{'s'[: self.behind != 1]} behind"
             parts.append(f"newest {self.newest}, {releases}" if self.behind else "the newest")
         text = f"{self.name}: {', '.join(parts)}; answers file valid; "
+        if self.conflicts:
+            text += f"{self.conflicts} conflict{'s'[: self.conflicts != 1]} to resolve; "
         if self.differing is None:
             return f"{text}files not compared"
         number = len(self.differing)
@@ -65,13 +68,14 @@ class Status:
                 "behind": self.behind if self.newest is not None else None,
             },
             "answers": "valid",
+            "conflicts": self.conflicts,
             "files": files and [{"path": d.path, "state": d.state} for d in files],
             "problem": self.problem,
         }
 
 
 def status(path: Path, as_json: bool) -> int:
-    """Print the status and return the exit code: 5 when the project is behind."""
+    """Print the status and return the exit code: 5 when behind, 1 when that is not known."""
     project = find_project(path)
     settle(project)
     with scratch() as work:
@@ -85,23 +89,26 @@ def status(path: Path, as_json: bool) -> int:
         elif found.behind:
             there = "" if project.shown == "." else f" {project.shown}"
             console.detail(f"  mlops-scaffold update --dry-run{there}  # see what is new")
+    if found.newest is None:
+        return Exit.ERROR
     return Exit.BEHIND if found.behind else 0
 
 
 def _status(project: Project, work: Path) -> Status:
     record = project.recorded()
     trust.check(project, record.url)
+    conflicts = sum(set(stages) != {0} for stages in project.index().values())
     try:
         source = open_source(None if record.url == canonical_url() else record.url, work)
         newest = versions.newest(source.tags)
     except ScaffoldError as error:
-        return Status(project.name, record, None, 0, None, error.cause)
+        return Status(project.name, record, None, 0, None, conflicts, error.cause)
     behind = len(versions.after(record.version, source.tags))
     try:
         differing = _differing(project, source, record, work)
     except ScaffoldError as error:
-        return Status(project.name, record, newest, behind, None, error.cause)
-    return Status(project.name, record, newest, behind, differing)
+        return Status(project.name, record, newest, behind, None, conflicts, error.cause)
+    return Status(project.name, record, newest, behind, differing, conflicts)
 
 
 def _differing(project: Project, source: Source, record: Record, work: Path) -> list[Difference]:

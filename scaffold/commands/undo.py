@@ -17,16 +17,33 @@ def undo(path: Path) -> int:
         found = journal.last(project)
         if found is None:
             raise ScaffoldError(
-                f"{project.shown} has no update to take back",
+                f"{project.place} has no update to take back",
                 "an update can be taken back once; `git log` shows what was committed",
             )
         kept, change = found
         _refuse_changed(project, change)
         journal.apply(project, journal.way_back(kept, change))
-    console.say(
-        f"{project.name}: {change.title} is undone; {len(change.items)} files are as before"
-    )
+    number = len(change.items)
+    files = "1 file is" if number == 1 else f"{number} files are"
+    console.say(f"{project.name}: {change.title} is undone; {files} as before")
+    if _is_committed(project, change):
+        console.detail("  it had been committed, so the way back is staged: commit that too")
     return 0
+
+
+def _is_committed(project: Project, change: Change) -> bool:
+    """Tell whether the last commit has the update in it."""
+    return any(
+        item.staged
+        and item.old_index != item.new_index
+        and item.new_index == _entry(project, item.path)
+        for item in change.items
+    )
+
+
+def _entry(project: Project, path: str) -> tuple[tuple[str, str, int], ...]:
+    entry = project.committed.get(path)
+    return ((entry.mode, entry.oid, 0),) if entry else ()
 
 
 def _refuse_changed(project: Project, change: Change) -> None:
@@ -41,5 +58,6 @@ def _refuse_changed(project: Project, change: Change) -> None:
     if changed:
         raise ScaffoldError(
             f"you have changed files since {change.title}: {', '.join(changed)}",
-            "bring them to the last commit (`git restore --staged --worktree FILE`), and retry",
+            "`git restore FILE` brings one back to how the update left it; what is committed, "
+            "`git revert` takes back",
         )

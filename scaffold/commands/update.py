@@ -47,10 +47,10 @@ def update(request: Request) -> int:
             "update", project.name, project.shown, source.url, record.version, record.version
         )
         moved = source.url != record.url
+        refuse_unfinished(project)
         if not given and not moved and (said := _is_current(source, record, request.to)):
             return current(plan, f"{project.name} {said}", options)
         preload()
-        refuse_unfinished(project)
         _refuse_uncommitted_answers(project)
         old, new = _old(source, record), source.at(request.to)
         _refuse_older(source, old, new)
@@ -119,6 +119,12 @@ def _refuse_uncommitted_answers(project: Project) -> None:
             "could be lost",
             f"commit it: `git add -f {project.answers_file} && git commit`",
         )
+    file = project.answers_file
+    if project.hashes([file]).get(file) != project.committed[file]:
+        raise ScaffoldError(
+            f"{file} is not as committed: an update, or its undoing, is unfinished",
+            "commit it first, or take it back: `mlops-scaffold undo`",
+        )
 
 
 def _merge(
@@ -137,7 +143,8 @@ def _merge(
     if not options.as_json:
         to = f"{old.version} -> {new.version}" if old.version != new.version else new.version
         console.title(f"{name}: {to}, from {new.url}")
-    base = render_old(old, project, record.answers, renderings, work)
+    left_out = _left_out(answers.read_questions(old), questions)
+    base = render_old(old, project, record.answers, renderings, work, left_out)
     rendered = render_new(new, project, record.answers, given, renderings, work, asks=options.asks)
     if rendered.answers is None:
         raise ScaffoldError(
@@ -161,3 +168,12 @@ def _merge(
     if not proposal.touched and not proposal.left:
         return current(plan, f"{name} is already as {new.version} would make it", options)
     return proceed(project, store, proposal, plan, options)
+
+
+def _left_out(old: answers.Questions, new: answers.Questions) -> list[str]:
+    """Return the patterns that only the new version excludes: those files are the project's now.
+
+    Not those with a condition: they follow the answers, and switch a file on and off.
+    """
+    added = [pattern for pattern in new.excludes if pattern not in old.excludes]
+    return [pattern for pattern in added if "{" not in pattern or "_copier_operation" in pattern]
