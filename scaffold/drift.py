@@ -1,13 +1,14 @@
 """How a project's files differ from what its template rendered. Needs no copier."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
 from scaffold.project import Project
-from scaffold.rendered import find_kept
+from scaffold.rendered import look_up
 from scaffold.source import Template
 from scaffold.store import Entry, Store, Tree
-from scaffold.worktree import read
+from scaffold.worktree import read, side
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Difference:
 def kept_tree(template: Template, project: Project, store: Store) -> str | None:
     """Return the rendering that the project began with, if this machine has kept it."""
     answers = project.recorded().answers
-    return find_kept(template, project.name, project.answers_file, answers, store)
+    return look_up(template, project.name, project.answers_file, answers, store)
 
 
 def differences(project: Project, rendered: Tree, store: Store) -> list[Difference]:
@@ -29,14 +30,17 @@ def differences(project: Project, rendered: Tree, store: Store) -> list[Differen
 
     Line ends that the project converts are no difference, nor are modes where Git ignores them.
     """
+    suspects = [
+        path for path, entry in rendered.items() if not _is_as_rendered(project, path, entry)
+    ]
     filtered = {
         path
-        for path, said in project.attributes(rendered).items()
+        for path, said in project.attributes(suspects).items()
         if said.get("filter", "unset") != "unset"
     }
-    now = project.hashes(path for path in rendered if path not in filtered)
+    now = project.hashes(path for path in suspects if path not in filtered)
     found: list[Difference] = []
-    for path, entry in sorted(rendered.items()):
+    for path, entry in sorted((path, rendered[path]) for path in suspects):
         here = project.folder / path
         mine = now.get(path)
         if mine == entry:
@@ -49,6 +53,17 @@ def differences(project: Project, rendered: Tree, store: Store) -> list[Differen
         ):
             found.append(Difference(path, "changed"))
     return found
+
+
+def _is_as_rendered(project: Project, path: str, entry: Entry) -> bool:
+    """Tell whether a file is byte by byte as rendered; what is not, Git has to look at."""
+    now = side(project.folder, path)
+    if now is None or now.mode != int(entry.mode, 8):
+        return False
+    content = read(project.folder / path)
+    name = hashlib.new(project.form, b"blob %d\0" % len(content))  # how Git names content
+    name.update(content)
+    return name.hexdigest() == entry.oid
 
 
 def patch(project: Project, rendered: Tree, found: list[Difference], store: Store) -> str:

@@ -112,6 +112,8 @@ class Project:
                 found[path] = Entry("120000", said.decode().strip())
             elif file.is_file():
                 plain.append(path)
+        if not plain:
+            return found
         easy = [path for path in plain if "\n" not in path]
         oids = self.git(
             "hash-object", "--stdin-paths", stdin="".join(f"{self.prefix}{p}\n" for p in easy)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,7 +43,13 @@ class Rendered:
 
 def cache_store(work: Path, form: str = "sha1") -> Store:
     """Return the store that keeps renderings, for repositories with this form of object names."""
-    return Store.create(cache.folder("renderings", work) / f"{form}.git", form=form)
+    path = cache.folder("renderings", work) / f"{form}.git"
+    if not path.is_dir():
+        made = Path(tempfile.mkdtemp(prefix="making-", dir=path.parent))
+        Store.create(made, form=form)
+        cache.put(made, path)
+    cache.touch(path)
+    return Store(path)
 
 
 def render_old(
@@ -158,9 +165,34 @@ def render_new(
 def find_kept(
     template: Template, name: str, answers_file: str, answers: Answers, store: Store
 ) -> str | None:
-    """Return the tree of a rendering that was kept; None if it was not."""
+    """Return the tree of a rendering that was kept; None if it was not, or is damaged.
+
+    A store that turns out to be damaged is begun anew.
+    """
+    try:
+        tree = look_up(template, name, answers_file, answers, store)
+    except git.GitError:
+        tree = "damaged"
+    if tree and not store.holds(tree):
+        broken = Path(tempfile.mkdtemp(prefix="broken-", dir=store.path.parent), "git")
+        store.path.rename(broken)
+        shutil.rmtree(broken.parent, ignore_errors=True)
+        cache_store(store.path.parent.parent, store.path.stem)
+        return None
+    return tree
+
+
+def look_up(
+    template: Template, name: str, answers_file: str, answers: Answers, store: Store
+) -> str | None:
+    """Return the tree of a rendering that was kept, without a look at its files."""
     key = _key(template, name, answers_file, answers)
-    return _kept(store, key) if key else None
+    if key is None:
+        return None
+    return (
+        store.run("for-each-ref", "--format=%(objectname)", f"refs/renderings/{key}").strip()
+        or None
+    )
 
 
 def keep(template: Template, folder: Path, answers_file: str, work: Path) -> None:
@@ -199,20 +231,6 @@ def _store(folder: Path, store: Store, key: str | None) -> str:
     if key is not None:
         store.run("update-ref", f"refs/renderings/{key}", tree)
     return tree
-
-
-def _kept(store: Store, key: str) -> str | None:
-    """Return the tree kept under a key; a store that turns out to be damaged is begun anew."""
-    try:
-        said = store.run("for-each-ref", "--format=%(objectname)", f"refs/renderings/{key}")
-    except git.GitError:
-        said = "damaged"
-    tree = said.strip()
-    if tree and not store.holds(tree):
-        shutil.rmtree(store.path, ignore_errors=True)
-        Store.create(store.path, form=store.path.stem)
-        return None
-    return tree or None
 
 
 def _key(

@@ -64,15 +64,13 @@ class Store:
         form: str = "sha1",
         config: tuple[tuple[str, str], ...] = (),
     ) -> "Store":
-        """Make the repository unless it is there."""
-        if not (path / "info" / "attributes").is_file() or not (path / "objects").is_dir():
-            argv = ("init", "-q", "--bare", "--template=", f"--object-format={form}", str(path))
-            git.git(*argv, env=git.environment(private=True))
-            (path / "info").mkdir(exist_ok=True)
-            alternates = "".join(f"{folder}\n" for folder in borrows)
-            (path / "objects" / "info").mkdir(exist_ok=True)
-            (path / "objects" / "info" / "alternates").write_text(alternates, encoding="utf-8")
-            (path / "info" / "attributes").write_text(_AS_IT_IS)
+        """Make the repository."""
+        argv = ("init", "-q", "--bare", "--template=", f"--object-format={form}", str(path))
+        git.git(*argv, env=git.environment(private=True))
+        (path / "info").mkdir()
+        alternates = "".join(f"{folder}\n" for folder in borrows)
+        (path / "objects" / "info" / "alternates").write_text(alternates, encoding="utf-8")
+        (path / "info" / "attributes").write_text(_AS_IT_IS)
         return cls(path, config)
 
     def run(

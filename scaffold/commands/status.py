@@ -7,6 +7,7 @@ process makes it, once.
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,9 +114,10 @@ def _status(project: Project, work: Path) -> Status:
 
 def _differing(project: Project, source: Source, record: Record, work: Path) -> list[Difference]:
     store = cache_store(work, project.form)
-    tree = kept_tree(source.at(record.version), project, store)
-    if tree is not None:
-        return differences(project, store.list(tree), store)
+    template = source.at(record.version)
+    with suppress(ScaffoldError):  # damaged: the other process repairs it
+        if tree := kept_tree(template, project, store):
+            return differences(project, store.list(tree), store)
     file = project.folder / project.answers_file
     argv = [sys.executable, "-m", "scaffold", "diff", "--json", str(file)]
     try:
