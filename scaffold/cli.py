@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from scaffold.errors import boundary
+from scaffold.quick import Command, Group
 
 PROJECT = typer.Argument(help="The project's folder, or its answers file.", show_default=False)
 AS_JSON = typer.Option("--json", help="Print the outcome as JSON on stdout.")
@@ -14,6 +15,7 @@ DRY_RUN = typer.Option("--dry-run", help="Show the plan and the whole diff; chan
 
 # Plain help: importing rich takes longer than everything else here.
 app = typer.Typer(
+    cls=Group,
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -40,7 +42,7 @@ def main(
     """Start an ML project that trains, gates, ships and rolls back with one command each."""
 
 
-@app.command()
+@app.command(cls=Command)
 def new(
     path: Annotated[Path, typer.Argument(help="The folder to make; its name is the default name.")],
     template: Annotated[
@@ -82,7 +84,7 @@ def new(
         run(Request(path, template, ref, defaults, tuple(data or ()), data_file, setup, git))
 
 
-@app.command()
+@app.command(cls=Command)
 def update(
     path: Annotated[Path, PROJECT] = Path(),
     to: Annotated[
@@ -109,7 +111,7 @@ def update(
     raise typer.Exit(code)
 
 
-@app.command()
+@app.command(cls=Command)
 def status(
     path: Annotated[Path, PROJECT] = Path(), as_json: Annotated[bool, AS_JSON] = False
 ) -> None:
@@ -124,7 +126,7 @@ def status(
     raise typer.Exit(code)
 
 
-@app.command()
+@app.command(cls=Command)
 def diff(
     path: Annotated[Path, PROJECT] = Path(),
     to: Annotated[
@@ -140,7 +142,7 @@ def diff(
     raise typer.Exit(code)
 
 
-@app.command()
+@app.command(cls=Command)
 def adopt(
     template: Annotated[str, typer.Option(metavar="URL", help="A Git URL or a path.")],
     path: Annotated[
@@ -164,7 +166,7 @@ def adopt(
     raise typer.Exit(code)
 
 
-@app.command()
+@app.command(cls=Command)
 def undo(path: Annotated[Path, PROJECT] = Path()) -> None:
     """Take the last update back, exactly."""
     with boundary():
@@ -174,7 +176,7 @@ def undo(path: Annotated[Path, PROJECT] = Path()) -> None:
     raise typer.Exit(code)
 
 
-@app.command()
+@app.command(cls=Command)
 def doctor(
     path: Annotated[Path, PROJECT] = Path(), as_json: Annotated[bool, AS_JSON] = False
 ) -> None:

@@ -39,6 +39,7 @@ def differences(project: Project, rendered: Tree, store: Store) -> list[Differen
         if said.get("filter", "unset") != "unset"
     }
     now = project.hashes(path for path in suspects if path not in filtered)
+    texts = store.read(rendered[path].oid for path in suspects)
     found: list[Difference] = []
     for path, entry in sorted((path, rendered[path]) for path in suspects):
         here = project.folder / path
@@ -47,7 +48,7 @@ def differences(project: Project, rendered: Tree, store: Store) -> list[Differen
             continue
         if not here.is_symlink() and not here.is_file():
             found.append(Difference(path, "missing"))
-        elif _content(project, path, entry, store) != store.read([entry.oid])[entry.oid] or (
+        elif _content(project, path, texts[entry.oid]) != texts[entry.oid] or (
             (mine is not None and mine.mode != entry.mode)
             and project.setting("core.fileMode") != "false"
         ):
@@ -69,19 +70,20 @@ def _is_as_rendered(project: Project, path: str, entry: Entry) -> bool:
 def patch(project: Project, rendered: Tree, found: list[Difference], store: Store) -> str:
     """Return the differences as a unified diff, from the template's files to the project's."""
     mine = dict(rendered)
+    texts = store.read(rendered[difference.path].oid for difference in found)
     now = project.hashes(d.path for d in found if d.state == "changed")
     for difference in found:
         path = difference.path
         entry = mine.pop(path)
         if difference.state == "changed":
             mode = now[path].mode if path in now else entry.mode
-            mine[path] = Entry(mode, store.blob(_content(project, path, entry, store)))
+            mine[path] = Entry(mode, store.blob(_content(project, path, texts[entry.oid])))
     return store.run("diff", "--no-renames", "--no-color", store.write(rendered), store.write(mine))
 
 
-def _content(project: Project, path: str, entry: Entry, store: Store) -> bytes:
+def _content(project: Project, path: str, text: bytes) -> bytes:
     """Return what the project has at a path, with the line ends of the rendering."""
     content = read(project.folder / path)
-    if b"\r\n" in content and b"\r\n" not in store.read([entry.oid])[entry.oid]:
+    if b"\r\n" in content and b"\r\n" not in text:
         return content.replace(b"\r\n", b"\n")
     return content

@@ -1,9 +1,6 @@
 """From a proposal to its outcome: show, ask, apply, report. What update and adopt share."""
 
 import json
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,15 +27,6 @@ class Options:
     asks: bool = False
     dry_run: bool = False
     as_json: bool = False
-
-
-@contextmanager
-def scratch() -> Iterator[Path]:
-    """Make a folder for everything that is thrown away."""
-    with tempfile.TemporaryDirectory(
-        prefix="mlops-scaffold-", ignore_cleanup_errors=True
-    ) as folder:
-        yield Path(folder)
 
 
 def refuse_unfinished(project: Project) -> None:

@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version as installed
 from pathlib import Path
 
 import yaml
@@ -19,6 +18,7 @@ import yaml
 from scaffold import cache, git, paths, record
 from scaffold.answers import Answers, external_files, of_their_types, read_questions
 from scaffold.errors import ScaffoldError
+from scaffold.installed import version
 from scaffold.project import Project, is_inside
 from scaffold.render import (
     RefusedAnswer,
@@ -243,6 +243,6 @@ def _key(
         return None
     if "_copier_operation" in config and not updating:
         return None
-    parts = [_FORM, installed("copier"), template.url, template.version, template.commit]
+    parts = [_FORM, version("copier"), template.url, template.version, template.commit]
     facts = [*parts, name, answers_file, sorted(answers.items())]
     return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 
-from scaffold import bundle, git, versions
+from scaffold import bundle, git, installed, versions
 from scaffold.errors import Exit, ScaffoldError
 from scaffold.extract import extracted, known
 
@@ -183,24 +183,14 @@ class Source:
 @cache
 def canonical_url() -> str:
     """Return the URL of this project's template, which the package metadata holds."""
-    for entry in re.findall(r"(?m)^Project-URL: Template, (.+)$", _metadata()):
+    for entry in re.findall(
+        r"(?m)^Project-URL: Template, (.+)$", installed.metadata("mlops-scaffold")
+    ):
         return str(entry)
     raise ScaffoldError(
         "mlops-scaffold is not installed here, only lying about",
         "install it, e.g. `pip install -e .` in its checkout",
     )
-
-
-def _metadata() -> str:
-    """Return the text of the package's metadata; where it lies beside, without the slow search."""
-    for file in PACKAGE.parent.glob("mlops_scaffold-*.dist-info/METADATA"):
-        return file.read_text(encoding="utf-8")
-    from importlib import metadata
-
-    try:
-        return metadata.distribution("mlops-scaffold").read_text("METADATA") or ""
-    except metadata.PackageNotFoundError:
-        return ""
 
 
 def open_source(template: str | None, work: Path, *, head: bool = False) -> Source:

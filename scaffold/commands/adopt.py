@@ -11,12 +11,13 @@ from scaffold import answers, console, git, record, trust, versions
 from scaffold.errors import ScaffoldError
 from scaffold.journal import locked
 from scaffold.plan import Plan, answer_changes
-from scaffold.proceed import Options, current, merge_store, proceed, refuse_unfinished, scratch
+from scaffold.proceed import Options, current, merge_store, proceed, refuse_unfinished
 from scaffold.project import Project, find_project
 from scaffold.proposal import propose
 from scaffold.record import Record, answers_in
 from scaffold.render import preload
 from scaffold.rendered import Rendered, cache_store, render_new, render_old
+from scaffold.scratch import scratch
 from scaffold.source import HEAD, Source, Template, canonical_url, open_source
 from scaffold.store import Store, Tree
 

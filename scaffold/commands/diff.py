@@ -6,9 +6,10 @@ from pathlib import Path
 from scaffold import console, git, trust
 from scaffold.drift import Difference, differences, patch
 from scaffold.journal import settle
-from scaffold.proceed import merge_store, scratch
+from scaffold.proceed import merge_store
 from scaffold.project import find_project
 from scaffold.rendered import cache_store, render_old
+from scaffold.scratch import scratch
 from scaffold.source import canonical_url, open_source
 
 

@@ -14,11 +14,10 @@ from pathlib import Path
 from scaffold import console, trust, versions
 from scaffold.drift import Difference, differences, kept_tree
 from scaffold.errors import Exit, ScaffoldError
-from scaffold.journal import settle
-from scaffold.proceed import scratch
 from scaffold.project import Project, find_project
 from scaffold.record import Record
 from scaffold.rendered import cache_store
+from scaffold.scratch import scratch
 from scaffold.source import Source, canonical_url, open_source
 
 SECONDS = 120.0
@@ -78,7 +77,10 @@ class Status:
 def status(path: Path, as_json: bool) -> int:
     """Print the status and return the exit code: 5 when behind, 1 when that is not known."""
     project = find_project(path)
-    settle(project)
+    if (project.state / "pending").exists() or (project.state / "making").exists():
+        from scaffold.journal import settle  # rarely needed, and not quick to import
+
+        settle(project)
     with scratch() as work:
         found = _status(project, work)
     if as_json:
