@@ -1,6 +1,6 @@
-"""`python -m benchmarks [new|road|predict|deploy ...]`: measure, and write RESULTS.md.
+"""`python -m benchmarks [new|update|kills|road ...]`: measure, and write RESULTS.md.
 
-Without a name every part is measured, which takes about a quarter of an hour on a quiet machine.
+Without a name every part is measured, which takes about half an hour on a quiet machine.
 `--quick` runs everything with tiny counts and prints the report without keeping anything. The load
 on the servers comes from wrk where it is installed (`apt install wrk`), else from our own client.
 """
@@ -13,11 +13,19 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmarks import deploy, machine, new, predict, report, road
+from benchmarks import deploy, kills, machine, new, predict, report, road, status, update
 from benchmarks.programs import BenchmarkError
 from benchmarks.workshop import Workshop, workshop
 
-PARTS = {"new": new, "road": road, "predict": predict, "deploy": deploy}
+PARTS = {
+    "new": new,
+    "update": update,
+    "status": status,
+    "kills": kills,
+    "road": road,
+    "predict": predict,
+    "deploy": deploy,
+}
 RENDERERS = {name: part.render for name, part in PARTS.items()}
 
 

@@ -74,7 +74,6 @@ def markdown(
         "## The budgets",
         "`used` is the measured value as a share of the budget: 1.00 uses it up.",
         table(("what", "budget", "measured", "used", "verdict"), rows),
-        "`update` and `status` have budgets too; those commands are not there yet.",
     ]
     for name, part in parts.items():
         blocks += [f"## {part.title}", *part.text, _provenance(raws[name])]

@@ -1,13 +1,14 @@
 """Writing that outlasts a power cut."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 
-def put(file: Path, content: bytes) -> None:
-    """Write a file, and return when its content is on the disk."""
+def put(file: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file of some pieces, and return when it is on the disk."""
     with file.open("wb") as stream:
-        stream.write(content)
+        stream.writelines(pieces)
         stream.flush()
         os.fsync(stream.fileno())
 

@@ -7,54 +7,24 @@ comes next after a kill completes it. The same folder, kept, is what `undo` work
 
 import fcntl
 import hashlib
-import json
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from scaffold import console, git, index, interrupts
-from scaffold.durable import put, sync
+from scaffold.change import Change as Change
+from scaffold.change import Contents, load, load_contents, store
+from scaffold.change import Item as Item
+from scaffold.durable import sync
 from scaffold.errors import ScaffoldError
-from scaffold.index import Stages
 from scaffold.project import Project, find_project
-from scaffold.worktree import Side, digest, place, prune, read, remove, side, tidy
-
-SCHEMA = 1
+from scaffold.worktree import digest, place, prune, read, remove, side, tidy
 
 
-@dataclass(frozen=True)
-class Item:
-    """One path, before and after. A side of None is absent; `index` entries are (mode, oid, stage).
-
-    `staged` is false for a path whose index entry is none of our business.
-    """
-
-    path: str
-    old: Side | None
-    new: Side | None
-    old_index: Stages = ()
-    new_index: Stages = ()
-    staged: bool = True
-
-    def swapped(self) -> "Item":
-        """Return the way back."""
-        return Item(self.path, self.new, self.old, self.new_index, self.old_index, self.staged)
-
-
-@dataclass(frozen=True)
-class Change:
-    """What one command does: its words for the person, and its items.
-
-    `kept` says that it can be taken back afterwards; without it, what was kept before goes too.
-    """
-
-    title: str
-    prefix: str
-    items: tuple[Item, ...]
-    kept: bool = True
-    contents: dict[str, bytes] = field(default_factory=dict, repr=False)  # new ones, by path
+class Busy(ScaffoldError):
+    """Another process works on the project."""
 
 
 @contextmanager
@@ -65,7 +35,7 @@ def locked(project: Project) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise ScaffoldError(
+            raise Busy(
                 f"another update of {project.place} is running", "wait for it to end, and retry"
             ) from error
         recover(project)
@@ -79,8 +49,11 @@ def is_pending(project: Project) -> bool:
 
 def settle(project: Project) -> None:
     """Complete what was killed, for a command that only reads."""
-    if is_pending(project) or (project.state / "making").exists():
+    if is_pending(project):
         with locked(project):
+            pass
+    elif (project.state / "making").exists():
+        with suppress(Busy), locked(project):
             pass
 
 
@@ -88,12 +61,12 @@ def find(path: Path) -> Project:
     """Find a project, also one whose answers file a killed `adopt` or `undo` has yet to place."""
     try:
         return find_project(path)
-    except ScaffoldError as error:
-        try:
-            project = find_project(path, answers=False)
-        except ScaffoldError:
-            raise error from None
-        settle(project)
+    except ScaffoldError:
+        bare = None
+        with suppress(ScaffoldError):
+            bare = find_project(path, answers=False)
+        if bare is not None:
+            settle(bare)
         return find_project(path)
 
 
@@ -106,14 +79,14 @@ def recover(project: Project) -> None:
     pending = project.state / "pending"
     if not pending.is_dir():
         return
-    change = _load(pending)
+    change = load(pending)
     with interrupts.deferred():
-        kept = _forward(project, pending, change)
+        kept = _forward(project, change, load_contents(pending))
         for number, item in enumerate(change.items):
             tidy(project.top / change.prefix, item.path, _scratch(number))
         _keep(project, pending, change)
-    elsewhere = "" if change.prefix == project.prefix else f" in {change.prefix or '.'}"
-    console.note(f"{change.title}{elsewhere} was interrupted; it is complete now")
+    where = "" if change.prefix == project.prefix else f" in {change.prefix or '.'}"
+    console.note(f"{change.title}{where} was interrupted; it is complete now")
     _tell(kept)
 
 
@@ -123,18 +96,19 @@ def apply(project: Project, change: Change) -> None:
     index.refuse_locked(project)
     change = _from_now(project, change)
     _kept(project, change.prefix).parent.mkdir(exist_ok=True)
-    try:
-        _write(project, making, change)
-    except BaseException:
-        shutil.rmtree(making, ignore_errors=True)
-        raise
     with interrupts.deferred() as obey:
+        try:
+            contents = _write(project, making, change)
+            obey()
+        except BaseException:
+            shutil.rmtree(making, ignore_errors=True)
+            raise
         making.rename(pending)
         try:
             sync(project.state)
-            kept = _forward(project, pending, change, obey)
+            kept = _forward(project, change, contents, obey)
         except BaseException:
-            _back(project, pending, change)
+            _back(project, change, contents)
             pending.rename(making)
             shutil.rmtree(making, ignore_errors=True)
             raise
@@ -145,16 +119,13 @@ def apply(project: Project, change: Change) -> None:
 def last(project: Project) -> tuple[Path, Change] | None:
     """Return where the last change of this project is kept, and the change; None without one."""
     kept = _kept(project, project.prefix)
-    return (kept, _load(kept)) if kept.is_dir() else None
+    return (kept, load(kept)) if kept.is_dir() else None
 
 
 def way_back(kept: Path, change: Change) -> Change:
     """Return the change that takes a kept one back."""
-    contents = {
-        item.path: (kept / "old" / str(number)).read_bytes()
-        for number, item in enumerate(change.items)
-        if item.old is not None
-    }
+    known = load_contents(kept)
+    contents = {item.path: known[item.old.sha256] for item in change.items if item.old}
     items = tuple(item.swapped() for item in change.items)
     return Change(f"undoing {change.title}", change.prefix, items, False, contents)
 
@@ -176,73 +147,43 @@ def _from_now(project: Project, change: Change) -> Change:
     return replace(change, items=tuple(items))
 
 
-def _write(project: Project, making: Path, change: Change) -> None:
+def _write(project: Project, making: Path, change: Change) -> Contents:
     """Write down what is there, what shall be there, and the list; all of it safely on disk."""
-    for name in ("old", "new"):
-        (making / name).mkdir(parents=True)
-    for number, item in enumerate(change.items):
+    contents: Contents = {}
+    for item in change.items:
         if item.old is not None:
             content = read(project.folder / item.path)
             if digest(content) != item.old.sha256:
                 raise ScaffoldError(
                     f"{item.path} was changed a moment ago", "run the command again"
                 )
-            put(making / "old" / str(number), content)
+            contents[item.old.sha256] = content
         if item.new is not None:
-            put(making / "new" / str(number), change.contents[item.path])
-    listed = {
-        "schema": SCHEMA,
-        "title": change.title,
-        "prefix": change.prefix,
-        "kept": change.kept,
-        "items": [asdict(item) for item in change.items],
-    }
-    put(making / "journal.json", json.dumps(listed).encode("utf-8", "surrogatepass"))
-    for folder in (making / "old", making / "new", making):
-        sync(folder)
-
-
-def _load(folder: Path) -> Change:
-    try:
-        listed = json.loads((folder / "journal.json").read_bytes())
-        items = tuple(
-            Item(
-                path=item["path"],
-                old=Side(**item["old"]) if item["old"] else None,
-                new=Side(**item["new"]) if item["new"] else None,
-                old_index=tuple((m, o, int(s)) for m, o, s in item["old_index"]),
-                new_index=tuple((m, o, int(s)) for m, o, s in item["new_index"]),
-                staged=item["staged"],
-            )
-            for item in listed["items"]
-        )
-        return Change(listed["title"], listed["prefix"], items, bool(listed["kept"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ScaffoldError(
-            f"the journal in {folder} cannot be read", "look at it, and remove the folder"
-        ) from error
+            contents[item.new.sha256] = change.contents[item.path]
+    store(change, contents, making)
+    return contents
 
 
 def _forward(
-    project: Project, pending: Path, change: Change, obey: Callable[[], None] = lambda: None
+    project: Project, change: Change, contents: Contents, obey: Callable[[], None] = lambda: None
 ) -> list[str]:
     """Bring every path to its new side; return those that somebody changed meanwhile."""
     root, kept = project.top / change.prefix, []
     for number, item in _ordered(change):
         obey()
-        if not _bring(root, item, pending / "new", number):
+        if not _bring(root, item, contents, number):
             kept.append(item.path)
-        elif item.new is None:
+        elif item.new is None and item.old is not None:
             prune(root, item.path)
     _stage(project, change)
     return kept
 
 
-def _back(project: Project, pending: Path, change: Change) -> None:
+def _back(project: Project, change: Change, contents: Contents) -> None:
     """Take back, in the opposite order, what `_forward` did: so it needs no more room on disk."""
     root = project.top / change.prefix
     for number, item in reversed(_ordered(change)):
-        _bring(root, item.swapped(), pending / "old", number)
+        _bring(root, item.swapped(), contents, number)
     _stage(project, replace(change, items=tuple(item.swapped() for item in change.items)))
 
 
@@ -251,7 +192,7 @@ def _ordered(change: Change) -> list[tuple[int, Item]]:
     return sorted(enumerate(change.items), key=lambda pair: pair[1].new is not None)
 
 
-def _bring(root: Path, item: Item, source: Path, number: int) -> bool:
+def _bring(root: Path, item: Item, contents: Contents, number: int) -> bool:
     """Bring one path to its new side, unless it has another than the old one by now."""
     if item.old == item.new:
         return True
@@ -263,8 +204,7 @@ def _bring(root: Path, item: Item, source: Path, number: int) -> bool:
     if item.new is None:
         remove(root, item.path)
     else:
-        content = (source / str(number)).read_bytes()
-        place(root, item.path, item.new.mode, content, _scratch(number))
+        place(root, item.path, item.new.mode, contents[item.new.sha256], _scratch(number))
     return True
 
 
@@ -292,14 +232,9 @@ def _tell(kept: list[str]) -> None:
 
 def _keep(project: Project, pending: Path, change: Change) -> None:
     """Keep a completed change for `undo`, in place of the one before, or drop both."""
-    kept, old = _kept(project, change.prefix), project.state / "making"
+    kept, gone = _kept(project, change.prefix), project.state / "making"
     if kept.exists():
-        kept.rename(old)
-        if change.kept:
-            pending.rename(kept)
-        shutil.rmtree(old, ignore_errors=True)
-    elif change.kept:
-        pending.rename(kept)
-    if not change.kept:
-        pending.rename(old)
-        shutil.rmtree(old, ignore_errors=True)
+        kept.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
+    pending.rename(kept if change.kept else gone)
+    shutil.rmtree(gone, ignore_errors=True)

@@ -81,6 +81,7 @@ def proceed(
 
             proposal = replace(proposal, merged=resolve(store, proposal.merged))
             plan = replace(plan, files=file_changes(store, proposal))
+        _refuse_overlap(project, proposal)  # the person may have worked on while being asked
     title = f"the {plan.command} to {plan.new}" if plan.old != plan.new else "the change of answers"
     journal.apply(project, outcome.change(project, store, proposal, title))
     if options.as_json:

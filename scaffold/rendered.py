@@ -9,7 +9,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -229,7 +229,8 @@ def _store(folder: Path, store: Store, key: str | None) -> str:
         raise ScaffoldError("the template rendered no file", "give other answers")
     tree = store.add(folder)
     if key is not None:
-        store.run("update-ref", f"refs/renderings/{key}", tree)
+        with suppress(git.GitError):  # a lock of a killed process: it is made again next time
+            store.run("update-ref", f"refs/renderings/{key}", tree)
     return tree
 
 

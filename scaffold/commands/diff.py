@@ -5,9 +5,8 @@ from pathlib import Path
 
 from scaffold import console, git, trust
 from scaffold.drift import Difference, differences, patch
-from scaffold.journal import settle
+from scaffold.journal import find, settle
 from scaffold.proceed import merge_store
-from scaffold.project import find_project
 from scaffold.rendered import cache_store, render_old
 from scaffold.scratch import scratch
 from scaffold.source import canonical_url, open_source
@@ -16,7 +15,7 @@ from scaffold.source import canonical_url, open_source
 def diff(path: Path, to: str | None, as_json: bool) -> int:
     """Print the differences from the recorded version, or another, with the recorded answers."""
     git.require()
-    project = find_project(path)
+    project = find(path)
     settle(project)
     record = project.recorded()
     trust.check(project, record.url)

@@ -76,7 +76,7 @@ class Status:
 
 def status(path: Path, as_json: bool) -> int:
     """Print the status and return the exit code: 5 when behind, 1 when that is not known."""
-    project = find_project(path)
+    project = _find(path)
     if (project.state / "pending").exists() or (project.state / "making").exists():
         from scaffold.journal import settle  # rarely needed, and not quick to import
 
@@ -95,6 +95,15 @@ def status(path: Path, as_json: bool) -> int:
     if found.newest is None:
         return Exit.ERROR
     return Exit.BEHIND if found.behind else 0
+
+
+def _find(path: Path) -> Project:
+    try:
+        return find_project(path)
+    except ScaffoldError:
+        from scaffold.journal import find  # a killed command may have the answers file to place
+
+        return find(path)
 
 
 def _status(project: Project, work: Path) -> Status:

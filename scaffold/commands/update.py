@@ -9,10 +9,10 @@ from pathlib import Path
 
 from scaffold import answers, changelog, console, git, trust, versions
 from scaffold.errors import Exit, ScaffoldError
-from scaffold.journal import locked
+from scaffold.journal import find, locked
 from scaffold.plan import Plan, answer_changes
 from scaffold.proceed import Options, current, merge_store, proceed, refuse_unfinished
-from scaffold.project import Project, find_project
+from scaffold.project import Project
 from scaffold.proposal import propose
 from scaffold.record import Record, answers_in
 from scaffold.render import preload
@@ -40,7 +40,7 @@ def update(request: Request) -> int:
     given = answers.collect(None, list(request.data))
     asks = not request.defaults and not request.as_json and console.is_terminal()
     options = Options(asks and not request.dry_run, request.dry_run, request.as_json)
-    project = find_project(request.path)
+    project = find(request.path)
     with locked(project), scratch() as work:
         record = project.recorded()
         source = _source(project, record, request, work)
