@@ -18,6 +18,8 @@ def main() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever started us
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - for good
+        else:  # a name that the terminal cannot show must not stop what is half done
+            getattr(sys, name).reconfigure(errors="backslashreplace")
     try:
         from scaffold.cli import app
 

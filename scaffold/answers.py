@@ -30,6 +30,7 @@ class Questions:
     complete: bool
     tasks: bool
     excludes: tuple[str, ...] = ()
+    answers_file: str = ""
 
 
 def read_questions(template: Template) -> Questions:
@@ -48,7 +49,8 @@ def read_questions(template: Template) -> Questions:
     }
     named = config.get("_exclude")
     excludes = tuple(map(str, named)) if isinstance(named, list) else ()
-    return Questions(asked, complete, bool(config.get("_tasks")), excludes)
+    answers_file = str(config.get("_answers_file") or "")
+    return Questions(asked, complete, bool(config.get("_tasks")), excludes, answers_file)
 
 
 def external_files(template: Template) -> list[str]:

@@ -79,7 +79,8 @@ def create(checkout: Path, repository: Path) -> None:
     """Create an empty bare repository that borrows the checkout's objects."""
     git.git("init", "-q", "--bare", "--template=", str(repository), env=_private())
     git.git(f"--git-dir={repository}", "symbolic-ref", "HEAD", BRANCH, env=_private())
-    objects = git.git("rev-parse", "--git-path", "objects", cwd=checkout).strip()
+    bare = git.environment(config=[("safe.bareRepository", "all")])  # we mean this one
+    objects = git.git("rev-parse", "--git-path", "objects", cwd=checkout, env=bare).strip()
     alternates = repository / "objects" / "info" / "alternates"
     alternates.parent.mkdir(exist_ok=True)
     alternates.write_text(f"{(checkout / objects).resolve()}\n")

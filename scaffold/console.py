@@ -30,10 +30,20 @@ def say(text: str = "") -> None:
 def show_diff(text: str) -> None:
     """Print a unified diff as a result, in colours where they are wanted."""
     colours = {"+": GREEN, "-": RED, "@": DIM}
-    for line in text.splitlines():
+    if not sys.stdout.isatty():  # as it is, so that it can be applied
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+        sys.stdout.buffer.flush()
+        return
+    for line in text.removesuffix("\n").split("\n") if text else ():
         style = BOLD if line.startswith(("diff ", "+++", "---")) else colours.get(line[:1])
-        shown = line.encode("utf-8", "backslashreplace").decode()
+        shown = plain(line)
         say(_paint(shown, style, sys.stdout) if style else shown)
+
+
+def plain(text: str) -> str:
+    """Return a line without what would steer a terminal, or make two lines of it."""
+    return "".join(c if c.isprintable() or c == "\t" else ascii(c)[1:-1] for c in text)
 
 
 def detail(text: str) -> None:
@@ -53,8 +63,8 @@ def title(text: str) -> None:
 
 def error(cause: str, remedy: str) -> None:
     """Print why it did not work, and what to do about it."""
-    detail(f"{_paint('error:', RED, sys.stderr)} {cause}")
-    detail(f"   try: {remedy}")
+    detail(f"{_paint('error:', RED, sys.stderr)} {plain(cause)}")
+    detail(f"   try: {plain(remedy)}")
 
 
 @contextmanager

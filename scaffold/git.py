@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from scaffold.errors import ScaffoldError
+from scaffold.errors import Exit, ScaffoldError
 
 MINIMUM = (2, 32)  # the first that reads GIT_CONFIG_GLOBAL
 MERGES = (2, 38)  # the first that has `merge-tree --write-tree`
@@ -21,6 +21,8 @@ HARDENED = (
     ("core.hooksPath", os.devnull),
     ("core.fsmonitor", "false"),
     ("protocol.ext.allow", "never"),
+    ("log.showSignature", "false"),  # it would run gpg.program
+    ("log.follow", "false"),
 )
 # What a calling git (a hook, an alias, a rebase) leaves in the environment is about its repository.
 _CALLERS = frozenset(
@@ -77,7 +79,8 @@ def environment(*, private: bool = False, config: Iterable[tuple[str, str]] = ()
         for name in [name for name in env if name in _PERSONS or name.startswith("GIT_CONFIG_")]:
             del env[name]
         env |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-    first = int(env.get("GIT_CONFIG_COUNT") or 0)
+    given = env.get("GIT_CONFIG_COUNT", "")
+    first = int(given) if given.isdecimal() else 0
     for index, (key, value) in enumerate(entries, start=first):
         env |= {f"GIT_CONFIG_KEY_{index}": key, f"GIT_CONFIG_VALUE_{index}": value}
     env["GIT_CONFIG_COUNT"] = str(first + len(entries))
@@ -120,6 +123,10 @@ def raw(
             check=False,
         )
     except FileNotFoundError as error:
+        if cwd is not None and not cwd.is_dir():
+            raise ScaffoldError(
+                f"there is no folder {cwd}", "give one that is there", Exit.USAGE
+            ) from error
         raise _missing() from error
     except subprocess.TimeoutExpired as error:
         raise ScaffoldError(
@@ -129,6 +136,20 @@ def raw(
     if not 0 <= done.returncode <= allowed:
         raise GitError(argv, decode(done.stderr))
     return done.stdout
+
+
+def settings(folder: Path) -> dict[str, str]:
+    """Return the settings that hold in a folder: the person's, the machine's, the repository's."""
+    listed = git("config", "-z", "--list", cwd=folder).split("\0")
+    pairs = (entry.partition("\n") for entry in listed if entry)
+    return {name: value for name, _, value in pairs}
+
+
+def without_filters(found: Iterable[str]) -> list[tuple[str, str]]:
+    """Return settings that take the programs of all filters away."""
+    off = {"clean": "", "smudge": "", "process": "", "required": "false"}
+    names = {name.rpartition(".")[0] for name in found if name.startswith("filter.")}
+    return [(f"{name}.{key}", value) for name in sorted(names) for key, value in off.items()]
 
 
 def encode(text: str) -> bytes:

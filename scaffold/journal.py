@@ -82,8 +82,9 @@ def recover(project: Project) -> None:
     change = load(pending)
     with interrupts.deferred():
         kept = _forward(project, change, load_contents(pending))
+        scratch = _scratch(change)
         for number, item in enumerate(change.items):
-            tidy(project.top / change.prefix, item.path, _scratch(number))
+            tidy(project.top / change.prefix, item.path, scratch.format(number))
         _keep(project, pending, change)
     where = "" if change.prefix == project.prefix else f" in {change.prefix or '.'}"
     console.note(f"{change.title}{where} was interrupted; it is complete now")
@@ -94,7 +95,8 @@ def apply(project: Project, change: Change) -> None:
     """Make the change, whole or not at all."""
     making, pending = project.state / "making", project.state / "pending"
     index.refuse_locked(project)
-    change = _from_now(project, change)
+    if not change.kept:
+        change = _from_now(project, change)
     _kept(project, change.prefix).parent.mkdir(exist_ok=True)
     with interrupts.deferred() as obey:
         try:
@@ -135,7 +137,7 @@ def _kept(project: Project, prefix: str) -> Path:
 
 
 def _from_now(project: Project, change: Change) -> Change:
-    """Take what has its new side already for one that needs no change, so it has no way back."""
+    """Take what somebody has brought back already for what needs no change, and is left alone."""
     held = index.entries(project, change.prefix)
     items = []
     for item in change.items:
@@ -168,10 +170,10 @@ def _forward(
     project: Project, change: Change, contents: Contents, obey: Callable[[], None] = lambda: None
 ) -> list[str]:
     """Bring every path to its new side; return those that somebody changed meanwhile."""
-    root, kept = project.top / change.prefix, []
+    root, scratch, kept = project.top / change.prefix, _scratch(change), []
     for number, item in _ordered(change):
         obey()
-        if not _bring(root, item, contents, number):
+        if not _bring(root, item, contents, scratch.format(number)):
             kept.append(item.path)
         elif item.new is None and item.old is not None:
             prune(root, item.path)
@@ -181,9 +183,9 @@ def _forward(
 
 def _back(project: Project, change: Change, contents: Contents) -> None:
     """Take back, in the opposite order, what `_forward` did: so it needs no more room on disk."""
-    root = project.top / change.prefix
+    root, scratch = project.top / change.prefix, _scratch(change)
     for number, item in reversed(_ordered(change)):
-        _bring(root, item.swapped(), contents, number)
+        _bring(root, item.swapped(), contents, scratch.format(number))
     _stage(project, replace(change, items=tuple(item.swapped() for item in change.items)))
 
 
@@ -192,7 +194,7 @@ def _ordered(change: Change) -> list[tuple[int, Item]]:
     return sorted(enumerate(change.items), key=lambda pair: pair[1].new is not None)
 
 
-def _bring(root: Path, item: Item, contents: Contents, number: int) -> bool:
+def _bring(root: Path, item: Item, contents: Contents, scratch: str) -> bool:
     """Bring one path to its new side, unless it has another than the old one by now."""
     if item.old == item.new:
         return True
@@ -204,7 +206,7 @@ def _bring(root: Path, item: Item, contents: Contents, number: int) -> bool:
     if item.new is None:
         remove(root, item.path)
     else:
-        place(root, item.path, item.new.mode, contents[item.new.sha256], _scratch(number))
+        place(root, item.path, item.new.mode, contents[item.new.sha256], scratch)
     return True
 
 
@@ -221,8 +223,10 @@ def _stage(project: Project, change: Change) -> None:
     index.change(project, change.prefix, wanted)
 
 
-def _scratch(number: int) -> str:
-    return f".mlops-scaffold-{number}.tmp"
+def _scratch(change: Change) -> str:
+    """Return a pattern of names that no file of the person's has, the same again after a kill."""
+    facts = repr((change.title, change.prefix, [(i.path, i.old, i.new) for i in change.items]))
+    return f".mlops-scaffold-{digest(facts.encode('utf-8', 'surrogatepass'))[:12]}-{{}}.tmp"
 
 
 def _tell(kept: list[str]) -> None:

@@ -1,5 +1,6 @@
 """The plan of an update, as data: what happens to each file and each answer. Prints nothing."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -58,6 +59,11 @@ class Plan:
         """The files with a conflict."""
         return [change for change in self.files if change.change == "conflict"]
 
+    @property
+    def undo(self) -> str:
+        """The command that takes it back."""
+        return "mlops-scaffold undo" + ("" if self.path == "." else f" {shlex.quote(self.path)}")
+
     def as_data(self, outcome: Outcome) -> dict[str, object]:
         """Return the plan in the form that --json prints; docs/json.md describes it."""
         return {
@@ -72,7 +78,7 @@ class Plan:
                 for c in self.files
             ],
             "changelog": self.changelog,
-            "undo": "mlops-scaffold undo" if outcome in ("updated", "conflicts") else None,
+            "undo": self.undo if outcome in ("updated", "conflicts") else None,
         }
 
 

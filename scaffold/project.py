@@ -53,11 +53,7 @@ class Project:
     @cached_property
     def environment(self) -> dict[str, str]:
         """What git runs in: every filter's program is taken away, which Git runs unexpectedly."""
-        off = {"clean": "", "smudge": "", "process": "", "required": "false"}
-        filters = {name.rpartition(".")[0] for name in self.settings if name.startswith("filter.")}
-        return git.environment(
-            config=[(f"{name}.{key}", value) for name in filters for key, value in off.items()]
-        )
+        return git.environment(config=git.without_filters(self.settings))
 
     @cached_property
     def committed_tree(self) -> str:
@@ -114,14 +110,15 @@ class Project:
                 plain.append(path)
         if not plain:
             return found
-        easy = [path for path in plain if "\n" not in path]
+        # Git reads a line that begins with a quote as quoted.
+        easy = [p for p in plain if "\n" not in p and not f"{self.prefix}{p}".startswith('"')]
         oids = self.git(
             "hash-object", "--stdin-paths", stdin="".join(f"{self.prefix}{p}\n" for p in easy)
         ).split()
-        for path in plain:
-            if "\n" in path:
-                oids.append(self.git("hash-object", "--", f"{self.prefix}{path}").strip())
-        ordered = easy + [path for path in plain if "\n" in path]
+        others = [path for path in plain if path not in set(easy)]
+        for path in others:
+            oids.append(self.git("hash-object", "--", f"{self.prefix}{path}").strip())
+        ordered = easy + others
         for path, oid in zip(ordered, oids, strict=True):
             runs = (self.folder / path).stat().st_mode & 0o100
             found[path] = Entry("100755" if runs else "100644", oid)
@@ -130,9 +127,7 @@ class Project:
     @cached_property
     def settings(self) -> dict[str, str]:
         """The Git settings that hold here: the person's, the machine's and the repository's."""
-        listed = git.git("config", "-z", "--list", cwd=self.top).split("\0")
-        pairs = (entry.partition("\n") for entry in listed if entry)
-        return {name: value for name, _, value in pairs}
+        return git.settings(self.top)
 
     def setting(self, name: str) -> str:
         """Return a Git setting, or nothing."""
@@ -154,6 +149,8 @@ def find_project(path: Path, *, answers: bool = True) -> Project:
     """
     file = record.find(path) if answers else path / record.NAME
     folder, shown = Path(os.path.realpath(file.parent)), str(file.parent)
+    if "\n" in str(folder):
+        raise ScaffoldError(f"{shown!r} has a line break in its name", "rename the folder")
     wanted = ("--show-toplevel", "--absolute-git-dir", "--show-object-format", "--show-prefix")
     try:
         said = git.git("rev-parse", *wanted, "--git-path", "objects", "HEAD^{commit}", cwd=folder)

@@ -72,6 +72,8 @@ def read(file: Path) -> str:
             Exit.UNSAFE,
         )
     try:
+        if not file.is_file() and file.exists():
+            raise ScaffoldError(f"the answers file {file} is no ordinary file", _ADOPT)
         if file.stat().st_size > LARGEST:
             raise ScaffoldError(f"the answers file {file} is far too large", _ADOPT)
         return file.read_bytes().decode()

@@ -29,6 +29,10 @@ from scaffold.source import Template
 from scaffold.store import Store
 
 _NOT_KEPT = re.compile(r"(?m)^\W*(secret|_secret_questions|_external_data)\W*:|!include")
+# What renders differently each time: kept, it would look like something the template has changed.
+_CHANGING = re.compile(
+    rb"\{[{%][^}]*\b(random|shuffle|make_secret|now|strftime|uuid|to_uuid|password_hash|lipsum)\b"
+)
 _FORM = "1"  # of the key; a change of ours that changes what comes out needs another
 
 
@@ -240,10 +244,12 @@ def _key(
     """Return a name for what goes into a rendering; None for what is not to be kept."""
     config = template.read("copier.yml") or template.read("copier.yaml") or ""
     # Secrets stay out of the cache; other files' content and included questions are not in the key.
-    if _NOT_KEPT.search(config):
+    if _NOT_KEPT.search(config) or any(
+        _CHANGING.search(file.read_bytes()) for file in template.folder.rglob("*") if file.is_file()
+    ):
         return None
     if "_copier_operation" in config and not updating:
         return None
     parts = [_FORM, version("copier"), template.url, template.version, template.commit]
-    facts = [*parts, name, answers_file, sorted(answers.items())]
-    return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()
+    facts = [*parts, name, answers_file, yaml.safe_dump(answers)]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

@@ -23,7 +23,9 @@ def show(plan: Plan) -> None:
     """Print what is new, and what would happen to answers and files."""
     if plan.changelog:
         console.title("\nWhat is new\n")
-        console.detail("\n".join(f"  {line}".rstrip() for line in plan.changelog.splitlines()))
+        console.detail(
+            "\n".join(f"  {console.plain(line)}".rstrip() for line in plan.changelog.splitlines())
+        )
     console.title("\nThe plan\n")
     for answer in plan.answers:
         console.detail(f"  {'answer':<13} {_answer(answer, plan.command)}")
@@ -42,6 +44,8 @@ def count(plan: Plan) -> str:
     """Return how many files of each kind, in words."""
     counts = Counter(change.change for change in plan.files)
     said = [f"{counts[kind]} {word}" for kind, word in _WORDS.items() if counts[kind]]
+    if counts["conflict"] > 1:
+        said = [f"{text}s" if text.endswith("conflict") else text for text in said]
     return ", ".join(said) or "no file changed"
 
 
@@ -73,7 +77,7 @@ def close(plan: Plan, *, locked: bool) -> None:
     if locked and any(change.path == "pyproject.toml" for change in plan.files):
         lock = f"uv lock --project{here}" if here else "uv lock"
         steps.insert(1, (f"{lock} && {git} add uv.lock", "pyproject.toml changed"))
-    steps.append((f"mlops-scaffold undo{here}", "or go back to how it was"))
+    steps.append((plan.undo, "or go back to how it was"))
     width = max(len(command) for command, _ in steps)
     for command, why in steps:
         console.say(f"  {command:<{width}}  # {why}")
@@ -95,7 +99,7 @@ def _message(plan: Plan) -> str:
 def _file(change: FileChange) -> str:
     origin = f"{change.origin} -> " if change.origin else ""
     note = f"  ({change.note})" if change.note else ""
-    return f"{origin}{change.path}{note}"
+    return console.plain(f"{origin}{change.path}{note}")
 
 
 def _answer(change: AnswerChange, command: str) -> str:

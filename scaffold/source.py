@@ -5,7 +5,7 @@ and version that the answers file records, never under a place on this machine.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -35,7 +35,7 @@ class Template:
     def read(self, name: str) -> str | None:
         """Return the text of a file at the template's root, or None when there is none."""
         file = self.folder / name
-        return file.read_text(encoding="utf-8") if file.is_file() else None
+        return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else None
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,11 @@ class Source:
     def tags(self) -> dict[str, str]:
         """The commit of each tag."""
         if self._is_copied:
-            return _tags(self.repository)
+            form = "--format=%(refname:strip=2)%09%(objectname)%09%(*objectname)"
+            rows = [
+                row.split("\t") for row in self.run("for-each-ref", form, "refs/tags").splitlines()
+            ]
+            return {tag: peeled or commit for tag, commit, peeled in rows}
         try:
             lines = git.git(
                 *("ls-remote", "--tags", "--", self.address),
@@ -99,12 +103,36 @@ class Source:
             raise self._unreachable(error) from error
         return copied
 
+    def run(self, *argv: str) -> str:
+        """Run git in the repository, wherever it is, and no program of its settings."""
+        return git.git(*argv, cwd=self.repository, env=self._environment)
+
+    def succeeds(self, *argv: str) -> bool:
+        """Tell whether git exits 0 in the repository."""
+        return git.succeeds(*argv, cwd=self.repository, env=self._environment)
+
+    @cached_property
+    def _environment(self) -> dict[str, str]:
+        bare = ("safe.bareRepository", "all")  # we mean this one
+        found = git.git(
+            "config", "-z", "--list", cwd=self.repository, env=git.environment(config=[bare])
+        )
+        names = [entry.partition("\n")[0] for entry in found.split("\0") if entry]
+        return git.environment(config=[bare, *git.without_filters(names)])
+
+    def is_moving(self, version: str) -> bool:
+        """Tell whether a version is a tag that is moved along with releases, like v1 or stable."""
+        return version in self.tags and (
+            versions.parse(version) is None or version in versions.aliases(self.tags)
+        )
+
     def newest(self) -> str:
         """Return the newest release, or refuse a template that has none."""
         newest = versions.newest(self.tags)
         if newest is None:
             raise ScaffoldError(
-                "the template has no tags, so it has no released version",
+                f"the template has no {'tag that is a version' if self.tags else 'tags'}, "
+                "so it has no released version",
                 "name the version yourself, e.g. --ref HEAD (`--to HEAD` in an update)",
             )
         return newest
@@ -115,16 +143,23 @@ class Source:
             raise ScaffoldError(f"{ref!r} is no version", "give a tag, e.g. v1.0.0", Exit.USAGE)
         ref = self.newest() if ref is None else ref
         commit = self.tags.get(ref) or self._known(ref) or self._resolve(ref)
-        if ref == HEAD and self.folder is not None and _is_dirty(self.folder):
+        if ref == HEAD and self.folder is not None and self._is_dirty:
             commit = self._with_work_tree(self.folder, commit)
-        same = [tag for tag, other in self.tags.items() if other == commit]
-        version = same[0] if len(same) == 1 else self._describe(commit, ref)
+        same = [tag for tag in self.releases if self.tags[tag] == commit]
+        same = [ref] if ref in same else same
+        version = same[-1] if same else self._describe(commit, ref)
         folder = extracted(commit, self._objects, self.address, self.work)
         return Template(self.url, version, commit, folder, self.ours)
 
     @property
     def _is_copied(self) -> bool:
         return self.folder is not None or (self.work / "template.git").exists()
+
+    @property
+    def _is_dirty(self) -> bool:
+        if self.folder is None or not (self.folder / ".git").exists():
+            return False
+        return bool(self.run("status", "--porcelain").strip())
 
     def _known(self, ref: str) -> str | None:
         """Return the commit of a version as git describes it, if this machine has used it before.
@@ -138,7 +173,7 @@ class Source:
         for name in (ref, f"refs/remotes/origin/{ref}"):
             try:
                 wanted = ("rev-parse", "--verify", "-q", "--end-of-options", f"{name}^{{commit}}")
-                return git.git(*wanted, cwd=self.repository).strip()
+                return self.run(*wanted).strip()
             except git.GitError:
                 continue
         known = ", ".join(self.releases[-5:] or sorted(self.tags)[-5:]) or "none"
@@ -149,7 +184,8 @@ class Source:
     def _describe(self, commit: str, ref: str) -> str:
         if versions.DESCRIBED.fullmatch(ref):
             return ref
-        return git.git("describe", "--tags", "--always", commit, cwd=self._described).strip()
+        argv = ("describe", "--tags", "--always", commit)
+        return git.git(*argv, cwd=self._described, env=self._environment).strip()
 
     @property
     def _described(self) -> Path:
@@ -223,6 +259,12 @@ def open_source(template: str | None, work: Path, *, head: bool = False) -> Sour
     return Source(url, address, work, ours=address == canonical_url())
 
 
+def open_recorded(url: str, work: Path, *, head: bool = False) -> Source:
+    """Find the template that an answers file names, and keep calling it by that name."""
+    own = url == canonical_url()
+    return replace(open_source(None if own else url, work, head=head), url=url)
+
+
 def open_template(template: str | None, ref: str | None, work: Path) -> Template:
     """Find the template and the version asked for; the newest release when none is."""
     return open_source(template, work, head=ref == HEAD).at(ref)
@@ -268,19 +310,6 @@ def _from_path(path: Path, work: Path) -> Source:
             "run `git init`, commit and tag it, or give the repository's root",
         )
     return Source(str(path), str(path), work, folder=path)
-
-
-def _tags(repository: Path) -> dict[str, str]:
-    form = "--format=%(refname:strip=2)%09%(objectname)%09%(*objectname)"
-    lines = git.git("for-each-ref", form, "refs/tags", cwd=repository).splitlines()
-    rows = [line.split("\t") for line in lines]
-    return {tag: peeled or commit for tag, commit, peeled in rows}
-
-
-def _is_dirty(repository: Path) -> bool:
-    if not (repository / ".git").exists():
-        return False
-    return bool(git.git("status", "--porcelain", cwd=repository).strip())
 
 
 def _expand(template: str) -> tuple[str, str]:

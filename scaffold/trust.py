@@ -4,9 +4,10 @@ A pull request can change that name. So a source counts as allowed if the projec
 the start, or if the person confirmed it in this clone with --template.
 """
 
+import shlex
 from contextlib import suppress
 
-from scaffold import git, record
+from scaffold import record
 from scaffold.errors import Exit, ScaffoldError
 from scaffold.project import Project
 from scaffold.source import canonical_url
@@ -25,7 +26,7 @@ def check(project: Project, url: str) -> None:
         return
     raise ScaffoldError(
         f"the answers file names another template than the project began with: {url}",
-        f"if that is right, confirm it: `mlops-scaffold update --template {url}`",
+        f"if that is right, confirm it: `mlops-scaffold update --template {shlex.quote(url)}`",
         Exit.UNSAFE,
     )
 
@@ -47,23 +48,35 @@ def _allowed(project: Project) -> list[str]:
 
 
 def _first(project: Project) -> str | None:
-    """Return the source in the oldest committed answers file, wherever it was then."""
+    """Return the source in the answers file as the main line first had it, wherever it was then.
+
+    Only the first parents count: a merged branch can bring a history of its own.
+    """
+    if project.git("rev-parse", "--is-shallow-repository").strip() == "true":
+        raise ScaffoldError(
+            "this clone is shallow, so whether its template was changed cannot be seen",
+            "fetch the rest (`git fetch --unshallow`), or confirm it: "
+            "`mlops-scaffold update --template URL`",
+            Exit.UNSAFE,
+        )
     path, start = f"{project.prefix}{project.answers_file}", "HEAD"
-    try:
-        for _ in range(_MOVES):
-            log = ("log", "--diff-filter=A", "--format=%H", start)
-            commit = project.git("--literal-pathspecs", *log, "--", path).split()[-1]
-            renamed = ("diff-tree", "-r", "-M", "-z", "--diff-filter=R", "--no-commit-id")
-            fields = project.git(*renamed, "--name-status", commit).split("\0")
+    log = ("log", "--first-parent", "--diff-merges=first-parent", "--diff-filter=A", "--name-only")
+    renamed = ("diff-tree", "-r", "-M", "-z", "--diff-filter=R", "--name-status")
+    for _ in range(_MOVES):
+        said = project.git("--literal-pathspecs", *log, "--format=> %H %P", start, "--", path)
+        commits = [line[2:] for line in said.splitlines() if line.startswith("> ")]
+        if not commits:
+            return None  # it was never committed
+        commit, *parents = commits[-1].split()
+        origins: dict[str, str] = {}
+        if parents:
+            fields = project.git(*renamed, parents[0], commit).split("\0")
             origins = dict(zip(fields[2::3], fields[1::3], strict=False))
-            if path not in origins:
-                text = project.git("show", f"{commit}:{path}")
+        if path not in origins:
+            text = project.git("show", f"{commit}:{path}")
+            try:
                 return record.parse(text, project.folder / project.answers_file).url
-            path, start = origins[path], f"{commit}^"
-    except IndexError:  # it was never committed
-        return None
-    except git.GitError:
-        raise
-    except ScaffoldError:  # it was damaged from the start
-        return None
+            except ScaffoldError:  # it was damaged from the start
+                return None
+        path, start = origins[path], parents[0]
     return None

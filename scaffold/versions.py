@@ -24,9 +24,24 @@ def parse(text: str) -> Version | None:
 
 def releases(tags: Iterable[str]) -> list[str]:
     """Return the tags that are versions, oldest first; pre-releases if there is nothing else."""
-    known = [(version, tag) for tag in tags if (version := parse(tag)) is not None]
+    tags = list(tags)
+    moving = aliases(tags)
+    known = [
+        (version, tag) for tag in tags if (version := parse(tag)) is not None and tag not in moving
+    ]
     finals = [entry for entry in known if not entry[0].is_prerelease]
     return [tag for _, tag in sorted(finals or known)]
+
+
+def aliases(tags: Iterable[str]) -> set[str]:
+    """Return the tags that stand for the newest of several versions: v1 beside v1.0.0."""
+    parts = {tag: version.release for tag in tags if (version := parse(tag)) is not None}
+    return {
+        tag
+        for tag, short in parts.items()
+        for long in parts.values()
+        if len(long) > len(short) and long[: len(short)] == short and len(short) < 3
+    }
 
 
 def newest(tags: Iterable[str]) -> str | None:

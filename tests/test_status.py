@@ -158,10 +158,12 @@ def test_diff_of_binary_and_odd_names_is_no_traceback(tmp_path: Path) -> None:
     assert cli("new", tmp_path / "p", "--template", source).returncode == 0
     (tmp_path / "p/bin.dat").write_bytes(b"\0\xff\xfe")
     (tmp_path / "p/ü b.txt").write_bytes(b"\xff\n")
-    done = cli("diff", tmp_path / "p")
-    assert done.returncode == 0, done.stderr
-    assert "Binary files" in done.stdout
-    assert "ü b.txt" in done.stdout
+    argv = f"{sys.executable} -m scaffold diff {tmp_path / 'p'} > {tmp_path / 'patch'}"
+    assert run("bash", "-c", argv).returncode == 0
+    printed = (tmp_path / "patch").read_bytes()
+    assert b"Binary files" in printed
+    assert "ü b.txt".encode() in printed
+    assert b"+\xff\n" in printed
 
 
 def test_a_pipe_that_closes_early_is_no_error_message(project: Path) -> None:

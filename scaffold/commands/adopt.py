@@ -66,7 +66,15 @@ def _before(project: Project) -> Record | None:
 
 
 def _refuse_adopted(project: Project, before: Record | None, source: Source) -> None:
-    if before is None or before.url != source.url:
+    if before is None:
+        return
+    if before.url != source.url:
+        raise ScaffoldError(
+            f"{project.place} is under another template already: {before.url}",
+            "if that has moved: `mlops-scaffold update --template URL`; else remove its "
+            f"{project.answers_file} first",
+        )
+    if source.is_moving(before.version):
         return
     try:
         source.at(before.version)

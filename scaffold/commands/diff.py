@@ -9,7 +9,7 @@ from scaffold.journal import find, settle
 from scaffold.proceed import merge_store
 from scaffold.rendered import cache_store, render_old
 from scaffold.scratch import scratch
-from scaffold.source import canonical_url, open_source
+from scaffold.source import HEAD, open_recorded
 
 
 def diff(path: Path, to: str | None, as_json: bool) -> int:
@@ -20,8 +20,7 @@ def diff(path: Path, to: str | None, as_json: bool) -> int:
     record = project.recorded()
     trust.check(project, record.url)
     with scratch() as work:
-        own = record.url == canonical_url()
-        source = open_source(None if own else record.url, work, head=to == "HEAD")
+        source = open_recorded(record.url, work, head=to == HEAD)
         template = source.at(to or record.version)
         renderings = cache_store(work, project.form)
         name, file = project.name, project.answers_file

@@ -18,7 +18,7 @@ from scaffold.project import Project, find_project
 from scaffold.record import Record
 from scaffold.rendered import cache_store
 from scaffold.scratch import scratch
-from scaffold.source import Source, canonical_url, open_source
+from scaffold.source import Source, open_recorded
 
 SECONDS = 120.0
 
@@ -111,11 +111,18 @@ def _status(project: Project, work: Path) -> Status:
     trust.check(project, record.url)
     conflicts = sum(set(stages) != {0} for stages in project.index().values())
     try:
-        source = open_source(None if record.url == canonical_url() else record.url, work)
-        newest = versions.newest(source.tags)
+        source = open_recorded(record.url, work)
+        newest = source.newest()
+        if source.is_moving(record.version):
+            moved = (
+                f"{record.version} is a tag that is moved, so the project's version is not known"
+            )
+            return Status(project.name, record, None, 0, None, conflicts, moved)
     except ScaffoldError as error:
         return Status(project.name, record, None, 0, None, conflicts, error.cause)
-    behind = len(versions.after(record.version, source.tags))
+    # A bare hash is how Git describes a commit before the first tag.
+    known = versions.parse(record.version) is not None
+    behind = len(versions.after(record.version, source.tags) if known else source.releases)
     try:
         differing = _differing(project, source, record, work)
     except ScaffoldError as error:
@@ -130,7 +137,7 @@ def _differing(project: Project, source: Source, record: Record, work: Path) -> 
         if tree := kept_tree(template, project, store):
             return differences(project, store.list(tree), store)
     file = project.folder / project.answers_file
-    argv = [sys.executable, "-m", "scaffold", "diff", "--json", str(file)]
+    argv = [sys.executable, "-P", "-m", "scaffold", "diff", "--json", str(file)]
     try:
         done = subprocess.run(
             argv, capture_output=True, stdin=subprocess.DEVNULL, timeout=SECONDS, check=True

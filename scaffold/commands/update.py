@@ -4,6 +4,7 @@ The old and the new version are rendered with the project's answers, and Git mer
 between them into the last commit. Nothing in the project is touched until the outcome is known.
 """
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from scaffold.record import Record, answers_in
 from scaffold.render import preload
 from scaffold.rendered import cache_store, render_new, render_old
 from scaffold.scratch import scratch
-from scaffold.source import HEAD, Source, Template, canonical_url, open_source
+from scaffold.source import HEAD, Source, Template, open_recorded, open_source
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,7 @@ def _source(project: Project, record: Record, request: Request, work: Path) -> S
     if request.template is not None:
         return open_source(request.template, work)
     trust.check(project, record.url)
-    if record.url == canonical_url():
-        return open_source(None, work, head=request.to == HEAD)
-    return open_source(record.url, work)
+    return open_recorded(record.url, work, head=request.to == HEAD)
 
 
 def _is_current(source: Source, record: Record, to: str | None) -> str | None:
@@ -76,6 +75,8 @@ def _is_current(source: Source, record: Record, to: str | None) -> str | None:
     if to is not None:
         return f"is already at {to}" if to == record.version and to in source.tags else None
     newest = source.newest()
+    if source.is_moving(record.version):
+        return None
     if newest == record.version:
         return f"is already at {newest}, the template's newest release"
     if not versions.is_older(newest, record.version):
@@ -90,6 +91,12 @@ def _is_current(source: Source, record: Record, to: str | None) -> str | None:
 
 
 def _old(source: Source, record: Record) -> Template:
+    if source.is_moving(record.version):
+        raise ScaffoldError(
+            f"the answers file names the version {record.version!r}, a tag that is moved, so what "
+            "the project was made from is not known",
+            f"find the nearest one: `mlops-scaffold adopt . --template {shlex.quote(source.url)}`",
+        )
     try:
         return source.at(record.version)
     except ScaffoldError as error:
@@ -97,7 +104,7 @@ def _old(source: Source, record: Record) -> Template:
             raise
         raise ScaffoldError(
             f"the template has no version {record.version!r}, which the answers file names",
-            f"find the nearest one: `mlops-scaffold adopt . --template {source.url}`",
+            f"find the nearest one: `mlops-scaffold adopt . --template {shlex.quote(source.url)}`",
         ) from error
 
 
@@ -105,7 +112,7 @@ def _refuse_older(source: Source, old: Template, new: Template) -> None:
     older = versions.is_older(new.version, old.version)
     if versions.parse(new.version) is None or versions.parse(old.version) is None:
         ancestry = ("merge-base", "--is-ancestor", new.commit, old.commit)
-        older = new.commit != old.commit and git.succeeds(*ancestry, cwd=source.repository)
+        older = new.commit != old.commit and source.succeeds(*ancestry)
     if older:
         raise ScaffoldError(
             f"{new.version} is older than the project's {old.version}",
@@ -139,6 +146,12 @@ def _merge(
 ) -> int:
     questions = answers.read_questions(new)
     answers.check(given, questions)
+    if "/" in questions.answers_file:
+        raise ScaffoldError(
+            f"the template keeps its answers file in a folder ({questions.answers_file}), "
+            "which is not supported yet",
+            "use plain `copier update -a`, or ask its owner to put the file at the top",
+        )
     renderings = cache_store(work, project.form)
     name = project.name
     if not options.as_json:

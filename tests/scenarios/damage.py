@@ -17,7 +17,7 @@ from tests.scenarios.model import (
     nine,
     put,
 )
-from tests.support import Done, run
+from tests.support import IDENTITY, Done, run
 
 A = ({"a.txt": nine()}, {"a.txt": nine(THEIRS)})
 MERGED = {"a.txt": nine(MINE | THEIRS)}
@@ -58,7 +58,7 @@ def unmerged(place: Place, *, resolved: bool = False) -> None:
     place.commit({"own.txt": "mine: here\n"})
     place.git("checkout", "-q", "side")
     place.commit({"own.txt": "mine: there\n"})
-    assert run("git", "merge", "-q", "main", cwd=place.repository).returncode == 1
+    assert run("git", "merge", "-q", "main", cwd=place.repository, env=IDENTITY).returncode == 1
     if resolved:
         put(place.project, {"own.txt": "mine: here\nmine: there\n"})
         place.git("add", "own.txt")
