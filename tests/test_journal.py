@@ -28,7 +28,9 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    return {"MLOPS_SCAFFOLD_CACHE": str(tmp_path / "cache"), **IDENTITY}
+    (tmp_path / "tmp").mkdir()  # where the killed leave their scratch files
+    places = {"MLOPS_SCAFFOLD_CACHE": str(tmp_path / "cache"), "TMPDIR": str(tmp_path / "tmp")}
+    return IDENTITY | places
 
 
 def new(source: Path, folder: Path, env: dict[str, str], *options: str) -> Path:

@@ -84,9 +84,16 @@ def make_project(folder: Path, source: str | Path, env: Mapping[str, str]) -> Pa
     return folder
 
 
+def _environment(folder: Path) -> dict[str, str]:
+    """Return what commands are told; a killed one leaves its scratch files in a folder of ours."""
+    (folder / "tmp").mkdir()
+    places = {"MLOPS_SCAFFOLD_CACHE": str(folder / "cache"), "TMPDIR": str(folder / "tmp")}
+    return IDENTITY | places
+
+
 def update_trial(folder: Path, size: int, inside: str = "src") -> Trial:
     """Return a project to be updated; with size 6 it has some 60 files."""
-    env = {"MLOPS_SCAFFOLD_CACHE": str(folder / "cache"), **IDENTITY}
+    env = _environment(folder)
     source = make_template(folder / "template", size, inside)
     prepared = make_project(folder / "churn-model", source, env)
     update = ("update", "{}", "--defaults")
@@ -107,7 +114,7 @@ def undo_trial(updated: Trial) -> Trial:
 
 def adopt_trial(folder: Path, size: int, inside: str = "src") -> Trial:
     """Return a repository of the same files, of which some were changed, to be adopted."""
-    env = {"MLOPS_SCAFFOLD_CACHE": str(folder / "cache"), **IDENTITY}
+    env = _environment(folder)
     source = make_template(folder / "template", size, inside)
     prepared = make_project(folder / "churn-model", source, env)
     (prepared / ".copier-answers.yml").unlink()
