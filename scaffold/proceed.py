@@ -81,9 +81,10 @@ def proceed(
 
             proposal = replace(proposal, merged=resolve(store, proposal.merged))
             plan = replace(plan, files=file_changes(store, proposal))
-        _refuse_overlap(project, proposal)  # the person may have worked on while being asked
     title = f"the {plan.command} to {plan.new}" if plan.old != plan.new else "the change of answers"
-    journal.apply(project, outcome.change(project, store, proposal, title))
+    change = outcome.change(project, store, proposal, title)
+    _refuse_overlap(project, proposal)  # the person may have worked on in the meantime
+    journal.apply(project, change)
     if options.as_json:
         _print_json(plan, "conflicts" if plan.conflicts else "updated")
     else:
