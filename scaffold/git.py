@@ -138,9 +138,9 @@ def raw(
     return done.stdout
 
 
-def settings(folder: Path) -> dict[str, str]:
+def settings(folder: Path, env: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the settings that hold in a folder: the person's, the machine's, the repository's."""
-    listed = git("config", "-z", "--list", cwd=folder).split("\0")
+    listed = git("config", "-z", "--list", cwd=folder, env=env).split("\0")
     pairs = (entry.partition("\n") for entry in listed if entry)
     return {name: value for name, _, value in pairs}
 

@@ -7,12 +7,13 @@ becomes the index by one rename while a link to that same copy is Git's own lock
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from scaffold import git
 from scaffold.errors import ScaffoldError
 from scaffold.project import Project
+from scaffold.store import Entry
 
 Stages = tuple[tuple[str, str, int], ...]  # (mode, oid, stage); nothing for what is not in it
 _COPY = "index-"
@@ -20,14 +21,12 @@ _COPY = "index-"
 
 def entries(project: Project, prefix: str) -> dict[str, Stages]:
     """Return what is staged in a folder of the repository, by path in that folder."""
-    found: dict[str, Stages] = {}
-    listed = project.git("--literal-pathspecs", "ls-files", "-s", "-z", "--", prefix or ".")
-    for line in filter(None, listed.split("\0")):
-        facts, path = line.split("\t", 1)
-        mode, oid, stage = facts.split(" ")
-        name = path.removeprefix(prefix)
-        found[name] = (*found.get(name, ()), (mode, oid, int(stage)))
-    return found
+    return {path: as_stages(stages) for path, stages in project.index(prefix).items()}
+
+
+def as_stages(entries: Mapping[int, Entry]) -> Stages:
+    """Return the entries of one path, by stage, in the form of the journal."""
+    return tuple((entry.mode, entry.oid, stage) for stage, entry in sorted(entries.items()))
 
 
 def change(project: Project, prefix: str, wanted: Iterable[tuple[str, Stages]]) -> None:

@@ -14,9 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from scaffold import console, git, index, interrupts
-from scaffold.change import Change as Change
-from scaffold.change import Contents, load, load_contents, store
-from scaffold.change import Item as Item
+from scaffold.change import Change, Contents, Item, load, load_contents, store
 from scaffold.durable import sync
 from scaffold.errors import ScaffoldError
 from scaffold.project import Project, find_project

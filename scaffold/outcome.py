@@ -4,11 +4,12 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from scaffold.change import Change, Item
 from scaffold.errors import ScaffoldError
-from scaffold.journal import Change, Item
+from scaffold.index import as_stages
 from scaffold.project import Project
 from scaffold.proposal import Proposal
-from scaffold.store import Entry, Store
+from scaffold.store import Store
 from scaffold.worktree import Side, made, side
 
 SUBMODULE = "160000"
@@ -41,8 +42,8 @@ def change(project: Project, store: Store, proposal: Proposal, title: str) -> Ch
             if not entry.is_link:
                 content = proposal.ends.in_work_tree(path, content)
             contents[path], new = content, made(entry.mode, content)
-        index = _stages(stages[path]) if path in stages else _stages({0: entry} if entry else {})
-        before = _stages({0: ours} if ours else {})
+        index = as_stages(stages.get(path, {0: entry} if entry else {}))
+        before = as_stages({0: ours} if ours else {})
         items.append(Item(path, side(project.folder, path), new, before, index))
     for path, entry in proposal.left.items():
         new = None
@@ -50,10 +51,6 @@ def change(project: Project, store: Store, proposal: Proposal, title: str) -> Ch
             contents[path], new = blobs[entry.oid], made(entry.mode, blobs[entry.oid])
         items.append(Item(path, side(project.folder, path), new, staged=False))
     return Change(title, project.prefix, tuple(items), contents=contents)
-
-
-def _stages(entries: dict[int, Entry]) -> tuple[tuple[str, str, int], ...]:
-    return tuple((entry.mode, entry.oid, stage) for stage, entry in sorted(entries.items()))
 
 
 def _copy(project: Project, blobs: dict[str, bytes]) -> None:

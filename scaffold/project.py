@@ -68,14 +68,15 @@ class Project:
         """The files of the last commit, by path in the project."""
         return parse_tree(self.git("ls-tree", "-r", "-z", "--full-tree", self.committed_tree))
 
-    def index(self) -> dict[str, dict[int, Entry]]:
-        """Return what is staged: by path in the project and by stage."""
+    def index(self, prefix: str | None = None) -> dict[str, dict[int, Entry]]:
+        """Return what is staged, by path and stage: in the project, or in another folder of it."""
+        inside = self.prefix if prefix is None else prefix
         found: dict[str, dict[int, Entry]] = {}
-        inside = git.git("ls-files", "-s", "-z", cwd=self.folder)
-        for line in filter(None, inside.split("\0")):
+        listing = ("--literal-pathspecs", "ls-files", "-s", "-z", "--", inside or ".")
+        for line in filter(None, git.git(*listing, cwd=self.top).split("\0")):
             facts, path = line.split("\t", 1)
             mode, oid, stage = facts.split(" ")
-            found.setdefault(path, {})[int(stage)] = Entry(mode, oid)
+            found.setdefault(path.removeprefix(inside), {})[int(stage)] = Entry(mode, oid)
         return found
 
     def attributes(self, paths: Iterable[str]) -> dict[str, dict[str, str]]:

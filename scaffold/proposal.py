@@ -5,7 +5,7 @@ Nothing is written here but in our own scratch repository.
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field, replace
 
 from scaffold import paths
@@ -114,7 +114,7 @@ def obstacles(project: Project, proposal: Proposal) -> dict[str, list[str]]:
     return {reason: sorted(set(paths)) for reason, paths in found.items()}
 
 
-def _in_the_way(project: Project, path: str, removed: Iterable[str]) -> str | None:
+def _in_the_way(project: Project, path: str, removed: Set[str]) -> str | None:
     """Return the path of what lies where a new file must go."""
     at = project.folder
     parts = path.split("/")
@@ -122,16 +122,15 @@ def _in_the_way(project: Project, path: str, removed: Iterable[str]) -> str | No
         at = at / part
         here = "/".join(parts[:depth])
         if at.is_symlink() or (at.exists() and not at.is_dir()):
-            return None if here in set(removed) else here
+            return None if here in removed else here
         if not at.is_dir():
             return None
     target = at / parts[-1]
     if target.is_dir() and not target.is_symlink():
-        gone = set(removed)
         for folder, _, files in os.walk(target):
             inside = os.path.relpath(folder, project.folder)
             for name in files:
-                if f"{inside}/{name}" not in gone:
+                if f"{inside}/{name}" not in removed:
                     return f"{inside}/{name}"
         return None
     return path if os.path.lexists(target) else None

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache as cache_result
 from pathlib import Path
 
 import yaml
@@ -20,11 +21,7 @@ from scaffold.answers import Answers, external_files, of_their_types, read_quest
 from scaffold.errors import ScaffoldError
 from scaffold.installed import version
 from scaffold.project import Project, is_inside
-from scaffold.render import (
-    RefusedAnswer,
-    Rendering,
-    render,
-)  # which imports copier only when it renders
+from scaffold.render import RefusedAnswer, Rendering, render
 from scaffold.source import Template
 from scaffold.store import Store
 
@@ -242,14 +239,20 @@ def _key(
     template: Template, name: str, answers_file: str, answers: Answers, *, updating: bool = True
 ) -> str | None:
     """Return a name for what goes into a rendering; None for what is not to be kept."""
-    config = template.read("copier.yml") or template.read("copier.yaml") or ""
-    # Secrets stay out of the cache; other files' content and included questions are not in the key.
-    if _NOT_KEPT.search(config) or any(
-        _CHANGING.search(file.read_bytes()) for file in template.folder.rglob("*") if file.is_file()
-    ):
-        return None
-    if "_copier_operation" in config and not updating:
+    keeps, only_updating = _keeps(template)
+    if not keeps or (only_updating and not updating):
         return None
     parts = [_FORM, version("copier"), template.url, template.version, template.commit]
     facts = [*parts, name, answers_file, yaml.safe_dump(answers)]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+@cache_result
+def _keeps(template: Template) -> tuple[bool, bool]:
+    """Tell whether renderings of a template are kept at all, and whether only those of updates."""
+    config = template.read("copier.yml") or template.read("copier.yaml") or ""
+    # Secrets stay out of the cache; other files' content and included questions are not in the key.
+    keeps = not _NOT_KEPT.search(config) and not any(
+        _CHANGING.search(file.read_bytes()) for file in template.folder.rglob("*") if file.is_file()
+    )
+    return keeps, "_copier_operation" in config

@@ -1,21 +1,18 @@
-"""Where template versions come from: the bundle in the wheel, this checkout, or a Git URL or path.
+"""A template with its versions, wherever it lies.
 
-Whatever the source, what comes out is a `Template`: the files of one version, under the real URL
-and version that the answers file records, never under a place on this machine.
+What comes out is a `Template`: the files of one version, under the real URL and version that the
+answers file records, never under a place on this machine.
 """
 
-import re
-from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
-from scaffold import bundle, git, installed, versions
+from scaffold import bundle, git, versions
 from scaffold.errors import Exit, ScaffoldError
 from scaffold.extract import extracted, known
 
-PACKAGE = Path(__file__).resolve().parent
 HEAD = "HEAD"
-_SHORT = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}
 
 
 @dataclass(frozen=True)
@@ -114,11 +111,8 @@ class Source:
     @cached_property
     def _environment(self) -> dict[str, str]:
         bare = ("safe.bareRepository", "all")  # we mean this one
-        found = git.git(
-            "config", "-z", "--list", cwd=self.repository, env=git.environment(config=[bare])
-        )
-        names = [entry.partition("\n")[0] for entry in found.split("\0") if entry]
-        return git.environment(config=[bare, *git.without_filters(names)])
+        found = git.settings(self.repository, env=git.environment(config=[bare]))
+        return git.environment(config=[bare, *git.without_filters(found)])
 
     def is_moving(self, version: str) -> bool:
         """Tell whether a version is a tag that is moved along with releases, like v1 or stable."""
@@ -145,11 +139,8 @@ class Source:
         commit = self.tags.get(ref) or self._known(ref) or self._resolve(ref)
         if ref == HEAD and self.folder is not None and self._is_dirty:
             commit = self._with_work_tree(self.folder, commit)
-        same = [tag for tag in self.releases if self.tags[tag] == commit]
-        same = [ref] if ref in same else same
-        version = same[-1] if same else self._describe(commit, ref)
         folder = extracted(commit, self._objects, self.address, self.work)
-        return Template(self.url, version, commit, folder, self.ours)
+        return Template(self.url, self._named(commit, ref), commit, folder, self.ours)
 
     @property
     def _is_copied(self) -> bool:
@@ -181,25 +172,28 @@ class Source:
             f"the template has no version {ref!r}", f"choose one of its tags: {known}", Exit.USAGE
         )
 
-    def _describe(self, commit: str, ref: str) -> str:
+    def _named(self, commit: str, ref: str) -> str:
+        """Return the version to record: the release asked for or another of that commit, if any."""
+        same = [tag for tag in self.releases if self.tags[tag] == commit]
+        if same:
+            return ref if ref in same else same[-1]
         if versions.DESCRIBED.fullmatch(ref):
             return ref
+        here = self._scratch if self._scratch.exists() else self.repository
         argv = ("describe", "--tags", "--always", commit)
-        return git.git(*argv, cwd=self._described, env=self._environment).strip()
+        return git.git(*argv, cwd=here, env=self._environment).strip()
 
     @property
-    def _described(self) -> Path:
-        scratch = self.work / "work-tree.git"
-        return scratch if scratch.exists() else self.repository
+    def _scratch(self) -> Path:
+        return self.work / "work-tree.git"
 
     def _objects(self) -> Path:
         """Return a repository to take files from; never one whose own settings could run."""
         if self.folder is None:
             return self.repository
-        scratch = self.work / "work-tree.git"
-        if not scratch.exists():
-            bundle.create(self.folder, scratch)
-        return scratch
+        if not self._scratch.exists():
+            bundle.create(self.folder, self._scratch)
+        return self._scratch
 
     def _with_work_tree(self, folder: Path, commit: str) -> str:
         """Return a commit on top of another, of the work tree as it stands, as copier makes it."""
@@ -214,118 +208,6 @@ class Source:
             f"the template {self.url} cannot be reached: {_reason(error)}",
             "check the address, the network and your access; if it moved, give --template URL",
         )
-
-
-@cache
-def canonical_url() -> str:
-    """Return the URL of this project's template, which the package metadata holds."""
-    for entry in re.findall(
-        r"(?m)^Project-URL: Template, (.+)$", installed.metadata("mlops-scaffold")
-    ):
-        return str(entry)
-    raise ScaffoldError(
-        "mlops-scaffold is not installed here, only lying about",
-        "install it, e.g. `pip install -e .` in its checkout",
-    )
-
-
-def open_source(template: str | None, work: Path, *, head: bool = False) -> Source:
-    """Find a template.
-
-    Args:
-        template: URL or path; None, or the canonical URL, is the one that came with this
-            installation.
-        work: a scratch folder that lives as long as the template is used.
-        head: this project's own work tree is wanted as well, if this is its checkout.
-
-    """
-    if template is None:
-        return _own(work, head=head)
-    path = Path(template).expanduser()
-    if path.exists():
-        return _from_path(path.resolve(), work)
-    if template.startswith(("/", "~", "./", "../")):
-        raise ScaffoldError(
-            f"there is no folder {path} to take the template from",
-            "check the path; if the template moved, give --template URL",
-        )
-    url, address = _expand(template)
-    if re.match(r"https?://[^/]*@", address):
-        raise ScaffoldError(
-            "the template's URL holds a user name or password, which the project would record",
-            "leave it out and let git ask your credential helper (`git help credentials`)",
-            Exit.UNSAFE,
-        )
-    return Source(url, address, work, ours=address == canonical_url())
-
-
-def open_recorded(url: str, work: Path, *, head: bool = False) -> Source:
-    """Find the template that an answers file names, and keep calling it by that name."""
-    own = url == canonical_url()
-    return replace(open_source(None if own else url, work, head=head), url=url)
-
-
-def open_template(template: str | None, ref: str | None, work: Path) -> Template:
-    """Find the template and the version asked for; the newest release when none is."""
-    return open_source(template, work, head=ref == HEAD).at(ref)
-
-
-def _own(work: Path, *, head: bool) -> Source:
-    checkout, shipped, repository = PACKAGE.parent, PACKAGE / bundle.NAME, work / "template.git"
-    if (checkout / "copier.yml").is_file() and (checkout / ".git").exists():
-        _from_checkout(checkout, repository, head=head)
-    elif not shipped.is_file():
-        raise ScaffoldError(
-            "this installation carries no template",
-            "install mlops-scaffold from its package, or give --template URL",
-        )
-    return Source(canonical_url(), str(shipped), work, ours=True, shipped=True)
-
-
-def _from_checkout(checkout: Path, repository: Path, *, head: bool) -> None:
-    """Make the template's repository from the source tree this CLI runs from."""
-    if not head:
-        bundle.build_history(checkout, repository)
-        return
-    try:
-        bundle.build_history(checkout, repository)
-    except ScaffoldError:  # no commit yet, or a shallow clone: the work tree needs no history
-        bundle.create(checkout, repository)
-    bundle.add_work_tree(checkout, repository)
-
-
-def _from_path(path: Path, work: Path) -> Source:
-    """Use a repository on this machine in place, as copier does; a bundle is unpacked."""
-    if path.is_file():
-        if not git.succeeds("bundle", "list-heads", str(path)):
-            raise ScaffoldError(
-                f"{path} is no template: it is a file, and no Git bundle",
-                "give the folder or the URL of a Git repository",
-            )
-        return Source(str(path), str(path), work)
-    bare = path.is_dir() and (path / "HEAD").is_file() and (path / "objects").is_dir()
-    if not bare and not (path / ".git").exists():
-        raise ScaffoldError(
-            f"{path} is no template: it is not a Git repository, so it has no versions",
-            "run `git init`, commit and tag it, or give the repository's root",
-        )
-    return Source(str(path), str(path), work, folder=path)
-
-
-def _expand(template: str) -> tuple[str, str]:
-    """Return what copier is given, and the address git uses for it.
-
-    copier knows a Git address by its prefix or its `.git`; `git+` tells it about any other.
-    """
-    for short, base in _SHORT.items():
-        if template.startswith(short):
-            name = template.removeprefix(short).strip("/")
-            return template, f"{base}{name.removesuffix('.git')}.git"
-    address = template.removeprefix("git+")
-    known = address.startswith(("git@", "git://")) or address.endswith(".git")
-    if re.match(r"https://(github|gitlab)\.com/", address) and not known:
-        return template, f"{address}.git" if address == template else address
-    return (template if known else f"git+{address}"), address
 
 
 def _reason(error: git.GitError) -> str:

@@ -8,9 +8,9 @@ import shlex
 from contextlib import suppress
 
 from scaffold import record
+from scaffold.address import canonical_url
 from scaffold.errors import Exit, ScaffoldError
 from scaffold.project import Project
-from scaffold.source import canonical_url
 
 _FILE = "sources"
 _MOVES = 20  # of the project's folder, that are followed

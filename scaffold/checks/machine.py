@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from scaffold import cache, git, setup, source
+from scaffold import address, cache, git, setup
 from scaffold.checks import SECONDS, Finding, Place, missing, ok, problem
 from scaffold.checks.system import envoy_gap, install, newer_git
 from scaffold.errors import ScaffoldError
@@ -85,7 +85,7 @@ def make(place: Place) -> Finding:
 def template(_: Place) -> Finding:
     """Check that the template which came with this installation can be read."""
     with tempfile.TemporaryDirectory(prefix="mlops-scaffold-") as work:
-        own = source.open_source(None, Path(work))
+        own = address.open_source(None, Path(work))
         newest = own.newest()
     # Of an installation nobody needs to know where the bundle lies; of checkouts one may have many.
     return ok(f"{newest}, from {own.address}" if Path(own.address).is_dir() else newest)

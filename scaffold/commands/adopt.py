@@ -4,10 +4,11 @@ It finds the version of the template whose files are most like the repository's,
 there: what is equal is brought up to date, what the person changed stays, what is missing comes.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from scaffold import answers, console, git, record, trust, versions
+from scaffold.address import canonical_url, open_source
 from scaffold.errors import ScaffoldError
 from scaffold.journal import locked
 from scaffold.plan import Plan, answer_changes
@@ -18,7 +19,7 @@ from scaffold.record import Record, answers_in
 from scaffold.render import preload
 from scaffold.rendered import Rendered, cache_store, render_new, render_old
 from scaffold.scratch import scratch
-from scaffold.source import HEAD, Source, Template, canonical_url, open_source
+from scaffold.source import HEAD, Source, Template
 from scaffold.store import Store, Tree
 
 COMPARED = 40  # releases, from the newest
@@ -140,7 +141,7 @@ def _nearest(
     best = (_likeness(ours, store.list(rendered.tree), store), new.version, rendered.tree)
     for tag in _candidates(source, new):
         try:
-            template = replace(source.at(tag), ours=False)
+            template = source.at(tag)
             tree = render_old(template, project, recorded, renderings, work)
         except ScaffoldError:
             continue  # an older version may not render with these answers

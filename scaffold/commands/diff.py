@@ -4,12 +4,13 @@ import json
 from pathlib import Path
 
 from scaffold import console, git, trust
+from scaffold.address import open_recorded
 from scaffold.drift import Difference, differences, patch
 from scaffold.journal import find, settle
 from scaffold.proceed import merge_store
 from scaffold.rendered import cache_store, render_old
 from scaffold.scratch import scratch
-from scaffold.source import HEAD, open_recorded
+from scaffold.source import HEAD
 
 
 def diff(path: Path, to: str | None, as_json: bool) -> int:

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scaffold import answers, console, git, paths, ports, setup
+from scaffold.address import open_template
 from scaffold.errors import Exit, ScaffoldError
 from scaffold.render import preload, render
 from scaffold.rendered import keep
-from scaffold.source import Template, open_template
+from scaffold.source import Template
 from scaffold.stage import Stage, check_target, stage
 
 

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scaffold import console, trust, versions
+from scaffold.address import open_recorded
 from scaffold.drift import Difference, differences, kept_tree
 from scaffold.errors import Exit, ScaffoldError
 from scaffold.project import Project, find_project
 from scaffold.record import Record
 from scaffold.rendered import cache_store
 from scaffold.scratch import scratch
-from scaffold.source import Source, open_recorded
+from scaffold.source import Source
 
 SECONDS = 120.0
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from scaffold import console, journal
+from scaffold import console, index, journal
+from scaffold.change import Change
 from scaffold.errors import ScaffoldError
-from scaffold.journal import Change
 from scaffold.project import Project, find_project
 from scaffold.record import NAME
 from scaffold.worktree import side
@@ -41,18 +41,17 @@ def _is_committed(project: Project, change: Change) -> bool:
     )
 
 
-def _entry(project: Project, path: str) -> tuple[tuple[str, str, int], ...]:
+def _entry(project: Project, path: str) -> index.Stages:
     entry = project.committed.get(path)
-    return ((entry.mode, entry.oid, 0),) if entry else ()
+    return index.as_stages({0: entry} if entry else {})
 
 
 def _refuse_changed(project: Project, change: Change) -> None:
     """Refuse when the person has worked on one of the files since."""
-    index = project.index()
+    now = index.entries(project, project.prefix)
     changed = []
     for item in change.items:
-        held = tuple((e.mode, e.oid, s) for s, e in sorted(index.get(item.path, {}).items()))
-        known = not item.staged or held in (item.old_index, item.new_index)
+        known = not item.staged or now.get(item.path, ()) in (item.old_index, item.new_index)
         if not known or side(project.folder, item.path) not in (item.old, item.new):
             changed.append(item.path)
     if changed:

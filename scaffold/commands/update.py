@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scaffold import answers, changelog, console, git, trust, versions
+from scaffold.address import open_recorded, open_source
 from scaffold.errors import Exit, ScaffoldError
 from scaffold.journal import find, locked
 from scaffold.plan import Plan, answer_changes
@@ -19,7 +20,7 @@ from scaffold.record import Record, answers_in
 from scaffold.render import preload
 from scaffold.rendered import cache_store, render_new, render_old
 from scaffold.scratch import scratch
-from scaffold.source import HEAD, Source, Template, open_recorded, open_source
+from scaffold.source import HEAD, Source, Template
 
 
 @dataclass(frozen=True)
