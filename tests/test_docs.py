@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import ROOT, cli, sh
+from tests.support import ROOT, cli
 
 PAGES = ["README.md", "CONTRIBUTING.md"]
 
@@ -74,23 +74,6 @@ def test_the_links_of_the_generated_documents_lead_to_files(project: Path) -> No
     for page in [project / "README.md", *sorted((project / "docs").glob("*.md"))]:
         for link in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text("utf-8")):
             assert (page.parent / link).exists(), f"{page.name}: {link}"
-
-
-def test_a_generated_repository_is_small_enough_to_read_in_one_sitting(project: Path) -> None:
-    names = sh("git", "ls-files", cwd=project).splitlines()
-    counted = [name for name in names if name not in ("uv.lock", "data/golden.csv")]
-    lines = [line for name in counted for line in (project / name).read_text("utf-8").splitlines()]
-    assert len(counted) <= 45
-    assert sum(bool(line.strip()) for line in lines) <= 3000, "lines that are not blank"
-    assert len(lines) <= 3300
-
-
-def test_nothing_generated_is_left_to_do_or_unrendered(project: Path) -> None:
-    for name in sh("git", "ls-files", cwd=project).splitlines():
-        text = (project / name).read_text("utf-8")
-        assert "TODO" not in text, name
-        assert "{{" not in text and "{%" not in text, name
-        assert "\n\n\n\n" not in text, name
 
 
 def test_every_option_of_new_is_explained_by_its_help() -> None:

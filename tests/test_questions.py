@@ -23,12 +23,15 @@ def listed(name: str) -> set[str]:
 
 
 def test_there_are_at_most_eight_questions() -> None:
-    assert list(ASKED) == ["project_name", "description", "team", "port"]
+    asked = ["project_name", "description", "team", "ci", "target", "port", "criticality"]
+    assert list(ASKED) == asked
 
 
 @pytest.mark.parametrize("name", ASKED)
 def test_each_question_has_a_type_a_help_a_default_and_a_check(name: str) -> None:
-    assert {"type", "help", "default", "validator"} <= ASKED[name].keys()
+    question = ASKED[name]
+    assert {"type", "help", "default"} <= question.keys()
+    assert "validator" in question or question["default"] in question["choices"].values()
 
 
 def test_nothing_in_the_template_needs_trust() -> None:

@@ -6,20 +6,22 @@ Touch this file to add a verb. Errors become one line of cause and one of remedy
 import argparse
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 
-from . import status, supervisor
+from . import engine, image
 from .config import ROOT, Environment, OpsError, environments, find, package_name
 from .console import Steps, complain, say, table
-from .deploy import deploy, rollback, up
-from .release import build, checked_out, load, newest
-from .state import changing
+from .deploy import deploy, promote, rollback, up
+from .release import CHAMPION, GATE, Release, build, carried, checked_out, load, newest
+from .release import run as execute
 
 Options = argparse.Namespace
+STATUS = ("environment", "release", "since", "health", "requests", "errors", "megabytes", "url")
 
 
 def run(verb: str) -> None:
@@ -27,6 +29,8 @@ def run(verb: str) -> None:
     modules = [[f"{package_name()}.{verb}"]]
     if verb == "check":
         modules = [["pre_commit", "run", "--all-files"], ["pytest", "--ignore", "tests/acceptance"]]
+    if verb == "gate":
+        modules[0] += ["--champion", str(CHAMPION), "--report", str(GATE)]
     for module in modules:
         if subprocess.run([sys.executable, "-m", *module], cwd=ROOT, check=False).returncode:
             raise OpsError(f"{verb} failed, see above", f"mend it, then make {verb}")
@@ -50,22 +54,82 @@ def ship(options: Options) -> None:
             built = build(options.dirty)
             told(f"{built.name}, sha256 {built.digest[:12]}")
         for environment in environments().values():
+            if environment.approval and not options.approved_by:
+                how = f"make deploy ENV={environment.name} APPROVED_BY=name WHY=..."
+                steps.note(f"{environment.name} waits for a person's approval: {how}")
+                return
             with steps.step(environment.name) as told:
-                deploy(environment, load(built.name), options.why or built.subject)
-                told(environment.url)
+                deploy(environment, load(built.name), options.why, options.approved_by)
+                told(engine.address(environment))
     finally:
         say()
         table(("STEP", "VERDICT", "SECONDS", ""), steps.done)
     row = json.loads((built.folder / "golden.json").read_text("utf-8"))["rows"][0]
-    address = environment.url.replace("127.0.0.1", "localhost")
+    address = engine.address(environment).replace("127.0.0.1", "localhost")
     say("\nIt is in production. Ask it:\n")
     say(f"  curl -s {address}/predict -d {shlex.quote(json.dumps(row))}\n")
 
 
-def deploy_release(options: Options) -> None:
-    environment = find(options.env)
-    release = load(options.release) if options.release else newest()
-    deploy(environment, release, options.why or release.subject)
+def chosen_release(options: Options) -> Release:
+    return load(options.release) if options.release else newest()
+
+
+def build_image(options: Options) -> None:
+    release = chosen_release(options)
+    say(image.build(release))
+    say(image.prove(release))
+
+
+def show_status(options: Options) -> None:
+    """What runs where: release, age, health, traffic and memory (MB) of each environment."""
+    found = [engine.collect(environment) for environment in environments().values()]
+    if options.json:
+        say(json.dumps(found, indent=2))
+        return
+    rows = [[str(facts[key]) for key in STATUS] for facts in found]
+    table([{"since": "AGE", "megabytes": "MB"}.get(key, key.upper()) for key in STATUS], rows)
+    for facts in found:
+        for remark in facts["remarks"]:
+            say(f"{facts['environment']}: {remark}")
+
+
+def bring(options: Options) -> None:
+    """Deploy or, as CI does, promote: what CI carried here, or what was built here."""
+    if options.verb == "promote":
+        with carried(options.release) as release:
+            promote(find(options.env), release, options.why, options.approved_by)
+    else:
+        deploy(find(options.env), chosen_release(options), options.why, options.approved_by)
+
+
+def weekly(options: Options) -> None:
+    """Would it still work with what the world has published since? Commits nothing."""
+    say(template_news())
+    for command in (["uv", "lock", "--upgrade"], ["uv", "sync", "--locked"]):
+        execute(*command)
+    for verb in ("check", "train", "gate"):
+        run(verb)
+    built = build(dirty=True)
+    say(f"{built.name}  {image.build(built)}  {image.prove(built)}")
+
+
+def template_news() -> str:
+    """Whether the template that this project came from has a newer version."""
+    text = (ROOT / ".copier-answers.yml").read_text("utf-8")
+    facts = dict(re.findall(r"(?m)^(_[a-z]+(?:_[a-z]+)*): (.+)$", text))
+    try:
+        listed = execute("git", "ls-remote", "--tags", "--refs", "--", facts["_src_path"])
+        tags = re.findall(r"refs/tags/(v?\d+(?:\.\d+)+)$", listed, re.MULTILINE)
+        newest_tag = max([*tags, facts["_commit"]], key=_number)
+    except (OpsError, KeyError):
+        return "the template could not be asked whether it has a newer version"
+    if _number(newest_tag) == _number(facts["_commit"]):
+        return f"the template has no version newer than {facts['_commit']}"
+    return f"the template has {newest_tag}, this is {facts['_commit']}: mlops-scaffold update"
+
+
+def _number(tag: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", tag.partition("-")[0])]
 
 
 def bring_up(options: Options) -> None:
@@ -81,10 +145,7 @@ def bring_up(options: Options) -> None:
 
 def take_down(options: Options) -> None:
     for environment in reversed(_chosen(options)):
-        stopped = []
-        if environment.folder.exists():
-            with changing(environment, "down", "", options.why):
-                stopped = supervisor.stop(environment)
+        stopped = engine.down(environment, options.why)
         what = f"stopped {', '.join(stopped)}" if stopped else "nothing ran"
         say(f"{environment.name}: {what}")
 
@@ -93,9 +154,13 @@ VERBS = {
     **{verb: lambda options: run(options.verb) for verb in ("check", "train", "golden", "gate")},
     "build": build_release,
     "ship": ship,
-    "deploy": deploy_release,
+    "image": build_image,
+    "push": lambda options: say(image.push(chosen_release(options), options.registry)),
+    "deploy": bring,
+    "promote": bring,
     "rollback": lambda options: rollback(find(options.env), options.why or "no reason given"),
-    "status": lambda options: status.show(options.json),
+    "status": show_status,
+    "weekly": weekly,
     "up": bring_up,
     "down": take_down,
 }
@@ -135,6 +200,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("verb", choices=VERBS)
     parser.add_argument("--env", default="", help="test, staging or production")
     parser.add_argument("--why", default="", help="a reason for the audit log")
+    parser.add_argument("--approved-by", default="", help="who approves a deploy that needs it")
+    parser.add_argument("--registry", default="", help="where to push the image: host/path")
     parser.add_argument("--release", default="", help="a release's name or how it begins")
     parser.add_argument("--dirty", action="store_true", help="build from uncommitted files")
     parser.add_argument("--json", action="store_true", help="print JSON")

@@ -9,12 +9,13 @@ import re
 import tempfile
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 ROOT = Path(__file__).resolve().parent.parent
-STATE = ROOT / ".state"
+# On a server it lies where no checkout touches it.
+STATE = Path(os.environ.get("OPS_STATE") or ROOT / ".state").absolute()
 FILE = Path(__file__).with_name("environments.toml")
 SOCKET_PATH = 100  # characters: Linux takes 107 in the path of a Unix socket, macOS 103
 
@@ -44,16 +45,23 @@ class Verify(BaseModel):
 
 
 class Environment(BaseModel):
-    """One server: where it listens, how many processes a release gets, and how it takes over."""
+    """One environment: where it is, how many replicas a release gets, and how it takes over."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
-    port: Annotated[int, Field(ge=1, le=65535)]
+    # On one machine:
+    port: Annotated[int, Field(ge=0, le=65535)] = 0
     host: str = "127.0.0.1"
+    runtime: Literal["process", "container"] = "process"
+    # In a cluster:
+    namespace: str = ""
+    context: str = ""  # of the kubeconfig; the current one when none is named
+    # Everywhere:
     replicas: Annotated[int, Field(ge=1, le=64)] = 2
     after: str | None = None
     canary: list[Percent] = []
+    approval: bool = False
     verify: Verify = Verify()
 
     @property
@@ -104,7 +112,9 @@ def environments() -> dict[str, Environment]:
             one = Environment(name=name, verify=verify, **table)
             if one.after is not None and one.after not in found:
                 raise ValueError(f"[{name}] after: {one.after!r} does not stand before it")
-            if one.port in [other.port for other in found.values()]:
+            if not (one.port or one.namespace):
+                raise ValueError(f"[{name}] port: is missing")
+            if one.port and one.port in [other.port for other in found.values()]:
                 raise ValueError(f"[{name}] port: another environment has {one.port} too")
             if one.canary != sorted(set(one.canary)):
                 raise ValueError(f"[{name}] canary: the percentages must rise")

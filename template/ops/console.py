@@ -32,6 +32,16 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         say(_colour(DIM, text, sys.stdout) if number == 0 else text)
 
 
+def duration(seconds: float | None) -> str:
+    """A time as people say it, in its largest unit."""
+    if seconds is None:
+        return "-"
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
 class Steps:
     """The steps of a verb: each printed when it ends, all kept for a table."""
 

@@ -5,10 +5,9 @@
     .state/releases/<release>/requirements.txt   the locked dependencies it runs with
     .state/releases/<release>/golden.json        golden rows and the predictions they must get
     .state/releases/<release>/report.json        what the gate said
-    .state/releases/<release>/venv               made by the first deploy on this machine
 
 The same files travel through every environment. Touch this file to change what a release carries,
-how it is proven to be the one that was tested, or how it is installed.
+or how it is proven to be the one that was tested.
 """
 
 import contextlib
@@ -29,8 +28,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from .config import ROOT, STATE, Environment, OpsError, package_name
-from .state import actor, now, replace
+from .state import actor, now, person, replace
 
+CHECKOUT = ROOT / ".state"
 RELEASES = STATE / "releases"
 GATE = STATE / "gate"
 CHAMPION = STATE / "champion"
@@ -46,11 +46,13 @@ class Release(BaseModel):
     subject: str
     dirty: bool
     built: str
+    authors: list[str] = []  # who committed and who built it: not the ones to approve it
     wheel: str
     digest: str
     requirements_sha256: str
     model_sha256: str
     expires: str
+    image: str = ""  # where its image was pushed: registry/name@sha256:...
     environments: dict[str, dict[str, str]] = {}  # what each said: result, digest, at, who
 
     @property
@@ -81,6 +83,7 @@ def build(dirty: bool = False) -> Release:
             subject=run("git", "log", "-1", "--format=%s").strip(),
             dirty=changed,
             built=f"{now()} by {actor()}",
+            authors=authors(),
             wheel=wheel.name,
             digest=digest,
             requirements_sha256=sha256(folder / "requirements.txt"),
@@ -91,6 +94,13 @@ def build(dirty: bool = False) -> Release:
         shutil.rmtree(RELEASES / name, ignore_errors=True)  # half of an earlier one
         folder.rename(RELEASES / name)
     return release
+
+
+def authors() -> list[str]:
+    """Who made the commit that is checked out, by name and mail address, and who builds it."""
+    name, mail = run("git", "log", "-1", "--format=%an%n%ae").splitlines()
+    login = mail.partition("@")[0].rpartition("+")[2]  # as GitHub writes private addresses
+    return sorted({name, mail, login, person() or name})
 
 
 def load(name: str) -> Release:
@@ -117,6 +127,26 @@ def newest() -> Release:
     return load(max(times)[1])
 
 
+@contextlib.contextmanager
+def carried(name: str) -> Iterator[Release]:
+    """The release that CI carries from job to job in the checkout (the newest, or a named one).
+
+    Where a server's state lies elsewhere it is brought there, and its verdicts are brought back.
+    """
+    if STATE == CHECKOUT:
+        yield load(name) if name else newest()
+        return
+    found = [path.parent for path in (CHECKOUT / "releases").glob(f"{glob.escape(name)}*/*.whl")]
+    if not found:
+        raise OpsError("CI brought no release", "let the job before this one succeed first")
+    here = max(found, key=lambda folder: (folder / "release.json").stat().st_mtime)
+    shutil.copytree(here, RELEASES / here.name, dirs_exist_ok=True)
+    try:
+        yield load(here.name)
+    finally:
+        shutil.copyfile(RELEASES / here.name / "release.json", here / "release.json")
+
+
 def prove(release: Release, environment: Environment) -> str:
     """Check that the files are those that were built, and passed the environment before this."""
     hashes = {release.wheel: release.digest, "requirements.txt": release.requirements_sha256}
@@ -134,30 +164,21 @@ def prove(release: Release, environment: Environment) -> str:
     return f"passed {environment.after} at {verdict['at']}"
 
 
-def record(release: Release, environment: Environment, result: str) -> None:
+def record(release: Release, environment: Environment, result: str, **more: str) -> None:
     """Write into release.json what an environment said."""
-    with _alone(release):
+    with alone(release):
         fresh = load(release.name)
         said = {"result": result, "digest": release.digest, "at": now(), "who": actor()}
+        said |= {name: text for name, text in more.items() if text}
         fresh.environments[environment.name] = said
         replace(release.folder / "release.json", fresh.model_dump_json(indent=2) + "\n")
 
 
-def install(release: Release) -> str:
-    """Give the release its own virtual environment: the locked dependencies and the wheel."""
-    venv = release.folder / "venv"
-    done = venv / "installed"
-    with contextlib.nullcontext() if done.exists() else _alone(release):
-        if done.exists():
-            return "already installed"
-        shutil.rmtree(venv, ignore_errors=True)
-        run("uv", "venv", "--quiet", "--python", sys.executable, str(venv))
-        pip = ["uv", "pip", "install", "--quiet", "--no-deps", "--python", str(venv)]
-        locked = ["--require-hashes", "-r", str(release.folder / "requirements.txt")]
-        run(*pip, *locked, remedy="check the network, then deploy again")
-        run(*pip, "--compile-bytecode", str(release.folder / release.wheel))
-        done.touch()
-    return "installed"
+def record_image(release: Release, image: str) -> None:
+    """Write into release.json where the image is to be had."""
+    with alone(release):
+        changed = load(release.name).model_copy(update={"image": image})
+        replace(release.folder / "release.json", changed.model_dump_json(indent=2) + "\n")
 
 
 def crown(release: Release) -> bool:
@@ -212,7 +233,8 @@ def run(*command: str, env: dict[str, str] | None = None, remedy: str = "") -> s
 
 
 @contextlib.contextmanager
-def _alone(release: Release) -> Iterator[None]:
+def alone(release: Release) -> Iterator[None]:
+    """Hold a release's folder for one change."""
     with (release.folder / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

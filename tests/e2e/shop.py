@@ -22,8 +22,8 @@ from tests.support import clean_environment, run, sh
 
 IDENTITY = ("-c", "user.name=test", "-c", "user.email=test@localhost")
 
-# Goes into the package of the faulty release. Only production, and only while the file FAULT
-# holds a word, is hit: the release is honest in test and staging, as the worst ones are.
+# Goes into the package of the faulty release. Only production, and only while the file FAULT in
+# its run folder holds a word, is hit: the release is honest elsewhere, as the worst ones are.
 FAULT = """
 
 import asyncio
@@ -31,10 +31,8 @@ import os
 import pathlib
 import time
 
-_path = pathlib.Path({path!r})
+_path = pathlib.Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", "/nowhere")).with_name("FAULT")
 _word = _path.read_text() if _path.exists() else ""
-if not os.environ.get("OPS_ENVIRONMENT", "").endswith("production"):
-    _word = ""
 if _word == "ends":
     raise SystemExit("the weights are missing")
 if _word == "hangs":
@@ -68,6 +66,19 @@ class Shop:
 
     path: Path
     releases: list[str] = field(default_factory=list)
+    runtime: str = "process"
+
+    def use(self, runtime: str) -> None:
+        """Run every release of every environment as processes, or as containers."""
+        if runtime != self.runtime:
+            sh("git", "checkout", "-q", "ops/environments.toml", cwd=self.path)
+            for environment in ("test", "staging", "production"):
+                if runtime != "process":
+                    self.configure(environment, "runtime", f'"{runtime}"')
+            self.runtime = runtime
+            assert self.ops("down").returncode == 0
+            done = self.ops("up", seconds=600)
+            assert done.returncode == 0, done.stderr
 
     @property
     def python(self) -> str:
@@ -153,6 +164,24 @@ class Shop:
                 continue
         return sorted(found, key=lambda p: "supervisord" not in " ".join(p.cmdline()))
 
+    def server(self, release: str, number: int = 0) -> psutil.Process:
+        """The process that answers for one replica of a release, in a container or not."""
+        socket = f"{release}/{number}.sock"
+        [found] = [
+            process
+            for process in psutil.process_iter(["cmdline"])
+            if "churn_model.serve" in (words := process.info["cmdline"] or [""])
+            and words[-1].endswith(f"production/run/{socket}")
+        ]
+        return found
+
+    def containers(self, environment: str = "production") -> list[str]:
+        """The names of an environment's containers."""
+        code = f"from ops import config, container as c; e = config.find({environment!r}); "
+        code += "print(*c._engine('ps', '-a', '--format', '{{.Names}}', '--filter', "
+        code += "f'label={c._label(e)}').split())"
+        return sh(self.python, "-c", code, cwd=self.path).split()
+
     def status(self, environment: str = "production") -> dict[str, Any]:
         """What `make status JSON=1` says of an environment."""
         done = self.ops("status", "--json")
@@ -168,29 +197,36 @@ class Shop:
     @contextmanager
     def fault(self, word: str) -> Iterator[None]:
         """While the block runs, new processes of the faulty release misbehave in production."""
-        switch = self.path.parent / "FAULT"
+        code = "from ops.config import find; print(find('production').run)"
+        run_folder = Path(run(self.python, "-c", code, cwd=self.path).stdout.strip())
+        switch = run_folder / self.releases[2] / "FAULT"
+        switch.parent.mkdir(exist_ok=True)
         switch.write_text(word)
         try:
             yield
         finally:
-            switch.unlink()
+            switch.unlink(missing_ok=True)
 
     def plant_fault(self) -> None:
         """Put the fault into the package and commit it."""
-        text = FAULT.format(path=str(self.path.parent / "FAULT"))
         with (self.path / "src" / "churn_model" / "__init__.py").open("a") as file:
-            file.write(text)
+            file.write(FAULT)
         self.commit("A release with a hidden fault")
+
+    def configure(self, table: str, key: str, value: str) -> None:
+        """Write one line of a table of environments.toml anew."""
+        path = self.path / "ops" / "environments.toml"
+        head, _, rest = path.read_text().partition(f"[{table}]")
+        rest, changed = re.subn(rf"(?m)^{key} = [^#\n]+", f"{key} = {value}  ", rest, count=1)
+        assert changed == 1
+        path.write_text(f"{head}[{table}]{rest}")
 
     @contextmanager
     def setting(self, table: str, key: str, value: str) -> Iterator[None]:
         """While the block runs, one line of a table of environments.toml says something else."""
         path = self.path / "ops" / "environments.toml"
         before = path.read_text()
-        head, _, rest = before.partition(f"[{table}]")
-        rest, changed = re.subn(rf"(?m)^{key} = \S+", f"{key} = {value}", rest, count=1)
-        assert changed == 1
-        path.write_text(f"{head}[{table}]{rest}")
+        self.configure(table, key, value)
         try:
             yield
         finally:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.e2e.load import load
 from tests.e2e.shop import Shop, kill, wait_until
+from tests.e2e.test_deploy import BOTH
 from tests.support import sh
 
 
@@ -52,9 +53,10 @@ def test_a_deploy_killed_at_any_instant_leaves_a_release_serving_and_the_next_on
     shop.deploy("test", shop.other("test"))
 
 
+@BOTH
 def test_a_killed_server_costs_no_request_and_is_back_within_two_seconds(shop: Shop) -> None:
     release = shop.served()
-    [server] = [p for p in shop.processes() if p.cmdline()[-1].endswith(f"{release}.0.sock")]
+    server = shop.server(release)
     path = server.cmdline()[-1]
     with load(shop.port(), shop.row) as under_way:
         time.sleep(1)
@@ -76,6 +78,7 @@ def test_after_envoy_is_killed_the_supervisor_brings_it_back(shop: Shop) -> None
     assert shop.served() == release
 
 
+@BOTH
 def test_after_the_supervisor_is_killed_status_says_so_and_the_next_verb_repairs(
     shop: Shop,
 ) -> None:
@@ -88,6 +91,7 @@ def test_after_the_supervisor_is_killed_status_says_so_and_the_next_verb_repairs
     assert shop.status()["health"] == "2/2 ready"
 
 
+@BOTH
 def test_after_a_reboot_up_brings_everything_back(shop: Shop) -> None:
     releases = {name: shop.served(name) for name in ("test", "staging", "production")}
     for name in releases:
@@ -99,6 +103,7 @@ def test_after_a_reboot_up_brings_everything_back(shop: Shop) -> None:
     assert {name: shop.served(name) for name in releases} == releases
 
 
+@BOTH
 def test_down_stops_everything_and_says_what(shop: Shop) -> None:
     release = shop.served()
     done = shop.make("down")

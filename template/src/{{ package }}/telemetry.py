@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pydantic_core
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client import values as kept
 from prometheus_client.metrics import Counter, Gauge, Histogram
 from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.requests import ClientDisconnect
@@ -23,6 +24,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 # Where the processes of a release add up what they count; without it each counts for itself.
 if SHARED := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
     Path(SHARED).mkdir(parents=True, exist_ok=True)
+    if REPLICA := os.environ.get("REPLICA"):  # in containers, where every process has the same id
+        kept.ValueClass = kept.MultiProcessValue(lambda: REPLICA)  # type: ignore[no-untyped-call]
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 LABELS = ("method", "route", "status")
 REQUESTS = Histogram("http_request_seconds", "Requests and their time.", LABELS, buckets=SECONDS)

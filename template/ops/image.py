@@ -1,0 +1,148 @@
+"""The container image of a release: built, tried as production would run it, and pushed.
+
+It needs Docker or what speaks like it (DOCKER=podman). BASE_IMAGE names another base; CA_BUNDLE, a
+file of certificates, and PIP_CONFIG_FILE are seen by the build alone and get into no image.
+Touch this file to change what an image must show before it is pushed.
+"""
+
+import contextlib
+import functools
+import json
+import os
+import re
+import shlex
+import subprocess
+import uuid
+from typing import Any
+
+from . import verify
+from .config import ROOT, STATE, OpsError, package_name
+from .release import Release, record_image, run, sha256
+
+USER = 10001  # the one that the Dockerfile names
+# A container finds nothing that it may write to, and gets no right beyond those of a plain user.
+CONFINED = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+LABEL = "org.opencontainers.image"
+LOG = STATE / "image.log"
+STOP_SECONDS = 30
+# Runs beside the server, and so works wherever the engine is; the name of the host leads to the
+# address that others reach the server by. Golden rows come in, what is answered goes out.
+ASK = """\
+import json, socket, sys, time, urllib.request
+def ask(path, body=None):
+    return urllib.request.urlopen(f"http://{socket.gethostname()}:8080{path}", body, 10).read()
+for _ in range(1000):
+    try:
+        ask("/v2/health/ready")
+        break
+    except OSError:
+        time.sleep(0.02)
+said = [ask("/predict", json.dumps(row).encode()) for row in json.load(sys.stdin)]
+print(json.dumps([json.loads(answer) for answer in [ask("/version"), *said]]))
+"""
+
+
+@functools.cache
+def engine() -> list[str]:
+    """The words that call a container engine. Raises OpsError when none answers."""
+    words = shlex.split(os.environ.get("DOCKER") or "docker")
+    try:
+        run(*words, "ps", "--quiet")
+    except OpsError as error:
+        said = error.cause.partition(": ")[2] or error.cause
+        remedy = "install and start Docker, or name another engine: DOCKER=podman"
+        if "permission denied" in said:
+            remedy = 'sudo usermod --append --groups docker "$USER", then log in again'
+        raise OpsError(f"no container engine answers: {said}", remedy) from None
+    return words
+
+
+def tag(release: Release) -> str:
+    """The image's name on this machine."""
+    return f"{package_name().replace('_', '-')}:{release.name}"
+
+
+def build(release: Release) -> str:
+    """Build the image of a release and return its tag. What was built before is taken as it is."""
+    name, base, recipe = tag(release), os.environ.get("BASE_IMAGE", ""), ROOT / "Dockerfile"
+    labels = {f"{LABEL}.title": name.partition(":")[0], f"{LABEL}.version": release.name}
+    labels |= {f"{LABEL}.revision": release.commit, "recipe": f"{sha256(recipe)} {base}"}
+    labels |= {"wheel.sha256": release.digest, "model.sha256": release.model_sha256}
+    if labels.items() <= _inspect(name, "Config", "Labels").items():
+        return name
+    command = [*engine(), "build", f"--file={recipe}", f"--tag={name}"]
+    command += [f"--label={key}={value}" for key, value in labels.items()]
+    command += [f"--build-arg=RELEASE={release.name}"]
+    command += [f"--build-arg=BASE_IMAGE={base}"] if base else []
+    for secret, variable in (("ca", "CA_BUNDLE"), ("pip", "PIP_CONFIG_FILE")):
+        if path := os.environ.get(variable):
+            command.append(f"--secret=id={secret},src={path}")
+    command.append(str(release.folder))  # the engine takes from it what the Dockerfile copies
+    plain = {"DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}
+    with LOG.open("wb") as log:
+        done = subprocess.run(command, env=os.environ | plain, stdout=log, stderr=log, check=False)
+    if done.returncode:
+        text = LOG.read_text("utf-8", "replace")
+        hint = "set CA_BUNDLE to a file with your company's certificates; see "
+        hint = hint if "CERTIFICATE_VERIFY_FAILED" in text else "see "
+        raise OpsError(f"the image was not built: {_why(text)}", f"{hint}{LOG}")
+    return name
+
+
+def prove(release: Release) -> str:
+    """Run the image as production would, ask it the golden rows, and stop it."""
+    name, golden = tag(release), verify.golden_rows(release.name)
+    box = f"{name.replace(':', '-')}-{uuid.uuid4().hex[:8]}"
+    speak = functools.partial(subprocess.run, capture_output=True, text=True, check=False)
+    try:
+        command = [*engine(), "run", "--detach", "--pull=never", f"--name={box}", *CONFINED, name]
+        run(*command, remedy=f"make image RELEASE={release.name}")
+        question = [*engine(), "exec", "--interactive", box, "python", "-c", ASK]
+        done = speak(question, input=json.dumps(golden["rows"]))
+        if done.returncode:
+            said = (done.stderr + speak([*engine(), "logs", box]).stderr).strip().splitlines()
+            cause = f"the container did not answer: {(said or ['it said nothing'])[-1][:300]}"
+            raise OpsError(cause, f"docker run --rm {name} shows all that it says")
+        facts, *answers = json.loads(done.stdout)
+        right = sum(map(verify.same, golden["predictions"], answers))
+        if facts["release"] != release.name or right < len(answers):
+            cause = f"the container says it is {facts['release']}, and answers {right} of "
+            remedy = f"docker rmi {name}, then make image"
+            raise OpsError(f"{cause}{len(answers)} golden rows as offline", remedy)
+        run(*engine(), "stop", "-t", str(STOP_SECONDS), box)
+        if code := _inspect(box, "State")["ExitCode"]:
+            cause = f"the container ended with {code}, not 0, when it was asked to stop"
+            raise OpsError(cause, f"it has {STOP_SECONDS} s after SIGTERM to end by itself")
+    finally:
+        speak([*engine(), "rm", "--force", box])
+    size = _inspect(name, "Size") / 1e6
+    return f"{size:.0f} MB, {right} golden rows as offline, stops in time"
+
+
+def push(release: Release, registry: str) -> str:
+    """Push the image to `host/path`; returns it with the digest by which it can always be had."""
+    if not registry:
+        raise OpsError("REGISTRY is missing", "make push REGISTRY=registry.example.com/team")
+    remote = f"{registry.rstrip('/')}/{tag(release)}"
+    run(*engine(), "tag", tag(release), remote, remedy=f"make image RELEASE={release.name}")
+    run(*engine(), "push", remote, remedy=f"docker login {registry.partition('/')[0]}, then again")
+    name = remote.rpartition(":")[0]
+    [image] = [known for known in _inspect(remote, "RepoDigests") if known.startswith(f"{name}@")]
+    record_image(release, image)
+    return str(image)
+
+
+def _inspect(name: str, *keys: str) -> Any:
+    """What the engine knows about an image or a container; empty when there is none."""
+    found = dict[str, Any]()
+    with contextlib.suppress(OpsError):
+        [found] = json.loads(run(*engine(), "inspect", name))
+    return functools.reduce(lambda facts, key: facts.get(key) or {}, keys, found)
+
+
+def _why(log: str) -> str:
+    """Why a build failed: the last line of the step that failed, or else docker's own."""
+    lines = log.strip().splitlines() or ["docker printed nothing"]
+    last = next((line for line in reversed(lines) if line.startswith("ERROR: ")), lines[-1])
+    said = re.findall(r"(?m)^#\d+ [\d.]+ (.*\S)", log) if "exit code" in last else []
+    return str([last, *said][-1]).removeprefix("ERROR: ")[:300]
