@@ -118,7 +118,8 @@ def template_news() -> str:
     text = (ROOT / ".copier-answers.yml").read_text("utf-8")
     facts = dict(re.findall(r"(?m)^(_[a-z]+(?:_[a-z]+)*): (.+)$", text))
     try:
-        listed = execute("git", "ls-remote", "--tags", "--refs", "--", facts["_src_path"])
+        ask = ("git", "ls-remote", "--tags", "--refs", "--", facts["_src_path"])
+        listed = execute(*ask, env={"GIT_TERMINAL_PROMPT": "0"})
         tags = re.findall(r"refs/tags/(v?\d+(?:\.\d+)+)$", listed, re.MULTILINE)
         newest_tag = max([*tags, facts["_commit"]], key=_number)
     except (OpsError, KeyError):

@@ -17,7 +17,7 @@ from typing import Any
 
 from . import verify
 from .config import ROOT, STATE, OpsError, package_name
-from .release import Release, record_image, run, sha256
+from .release import Release, record_images, run, sha256
 
 USER = 10001  # the one that the Dockerfile names
 # A container finds nothing that it may write to, and gets no right beyond those of a plain user.
@@ -57,14 +57,14 @@ def engine() -> list[str]:
     return words
 
 
-def tag(release: Release) -> str:
-    """The image's name on this machine."""
-    return f"{package_name().replace('_', '-')}:{release.name}"
+def tag(release: Release, target: str = "") -> str:
+    """The image's name on this machine; `target` is a stage of the Dockerfile, or the last."""
+    return f"{package_name().replace('_', '-')}{target and '-'}{target}:{release.name}"
 
 
-def build(release: Release) -> str:
+def build(release: Release, target: str = "") -> str:
     """Build the image of a release and return its tag. What was built before is taken as it is."""
-    name, base, recipe = tag(release), os.environ.get("BASE_IMAGE", ""), ROOT / "Dockerfile"
+    name, recipe, base = tag(release, target), ROOT / "Dockerfile", os.environ.get("BASE_IMAGE", "")
     labels = {f"{LABEL}.title": name.partition(":")[0], f"{LABEL}.version": release.name}
     labels |= {f"{LABEL}.revision": release.commit, "recipe": f"{sha256(recipe)} {base}"}
     labels |= {"wheel.sha256": release.digest, "model.sha256": release.model_sha256}
@@ -74,6 +74,7 @@ def build(release: Release) -> str:
     command += [f"--label={key}={value}" for key, value in labels.items()]
     command += [f"--build-arg=RELEASE={release.name}"]
     command += [f"--build-arg=BASE_IMAGE={base}"] if base else []
+    command += [f"--target={target}", f"--build-arg=LOCKED={target}.txt"] if target else []
     for secret, variable in (("ca", "CA_BUNDLE"), ("pip", "PIP_CONFIG_FILE")):
         if path := os.environ.get(variable):
             command.append(f"--secret=id={secret},src={path}")
@@ -120,16 +121,25 @@ def prove(release: Release) -> str:
 
 
 def push(release: Release, registry: str) -> str:
-    """Push the image to `host/path`; returns it with the digest by which it can always be had."""
+    """Push the image to `host/path`; returns it with the digest by which it can always be had.
+
+    A release that carries training.txt has a second image, which trains.
+    """
     if not registry:
         raise OpsError("REGISTRY is missing", "make push REGISTRY=registry.example.com/team")
-    remote = f"{registry.rstrip('/')}/{tag(release)}"
-    run(*engine(), "tag", tag(release), remote, remedy=f"make image RELEASE={release.name}")
+    pushed = {"image": _push(tag(release), registry, f"make image RELEASE={release.name}")}
+    if (release.folder / "training.txt").exists():
+        pushed["training"] = _push(build(release, "training"), registry, "")
+    record_images(release, **pushed)
+    return pushed["image"]
+
+
+def _push(name: str, registry: str, remedy: str) -> str:
+    remote = f"{registry.rstrip('/')}/{name}"
+    run(*engine(), "tag", name, remote, remedy=remedy)
     run(*engine(), "push", remote, remedy=f"docker login {registry.partition('/')[0]}, then again")
-    name = remote.rpartition(":")[0]
-    [image] = [known for known in _inspect(remote, "RepoDigests") if known.startswith(f"{name}@")]
-    record_image(release, image)
-    return str(image)
+    begin = f"{remote.rpartition(':')[0]}@"
+    return next(str(known) for known in _inspect(remote, "RepoDigests") if known.startswith(begin))
 
 
 def _inspect(name: str, *keys: str) -> Any:

@@ -53,6 +53,7 @@ class Release(BaseModel):
     model_sha256: str
     expires: str
     image: str = ""  # where its image was pushed: registry/name@sha256:...
+    training: str = ""  # the same of the image that trains, where there is one
     environments: dict[str, dict[str, str]] = {}  # what each said: result, digest, at, who
 
     @property
@@ -174,10 +175,10 @@ def record(release: Release, environment: Environment, result: str, **more: str)
         replace(release.folder / "release.json", fresh.model_dump_json(indent=2) + "\n")
 
 
-def record_image(release: Release, image: str) -> None:
-    """Write into release.json where the image is to be had."""
+def record_images(release: Release, **images: str) -> None:
+    """Write into release.json where its images are to be had: `image`, `training`."""
     with alone(release):
-        changed = load(release.name).model_copy(update={"image": image})
+        changed = load(release.name).model_copy(update=images)
         replace(release.folder / "release.json", changed.model_dump_json(indent=2) + "\n")
 
 

@@ -25,11 +25,13 @@ FOLDER = Path(os.environ.get("TEST_CLUSTER", "/var/tmp/scaffold-cluster"))
 BINARIES, RUN, LOGS = FOLDER / "bin", FOLDER / "run", FOLDER / "log"
 PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy")
 HOST, BRIDGE, PODS, SERVICES = "10.88.0.1", "scaffold0", "10.88.0.0/24", "10.96.0.0/16"
+RULES = [("FORWARD", side, BRIDGE, "-j", "ACCEPT") for side in ("-i", "-o")]
 ETCD = "http://127.0.0.1:23790"
 API = f"https://{HOST}:26443"
 REGISTRY = "127.0.0.1:26500"
 CONFIG = FOLDER / "kubeconfig"
 
+# Holds the namespaces of a pod, as the image of that name does elsewhere.
 PAUSE = """package main
 import ("os"; "os/signal"; "syscall")
 func main() {
@@ -38,6 +40,7 @@ func main() {
 	<-ended
 }
 """
+# Without the right CAP_SYS_RESOURCE no process may be made less likely to be ended for its memory.
 CONTAINERD = f"""version = 2
 root = "{RUN}/containerd"
 state = "/run/scaffold-cluster"
@@ -173,7 +176,10 @@ def down() -> None:
             subprocess.run(["umount", "--lazy", path], check=False)
     for folder in (RUN, LOGS, Path("/run/scaffold-cluster")):
         shutil.rmtree(folder, ignore_errors=True)
-    subprocess.run(["ip", "link", "delete", BRIDGE], check=False, capture_output=True)
+    commands = [["iptables", "-D", *rule] for rule in RULES]
+    commands += [[str(BINARIES / "kube-proxy"), "--cleanup"], ["ip", "link", "delete", BRIDGE]]
+    for command in commands:
+        subprocess.run(command, check=False, capture_output=True)
 
 
 def ours(pid: int) -> bool:
@@ -191,10 +197,8 @@ def network() -> None:
     run("ip", "link", "set", BRIDGE, "up")
     for name in ("ipv4/ip_forward", "bridge/bridge-nf-call-iptables"):
         Path(f"/proc/sys/net/{name}").write_text("1")
-    for side in ("-i", "-o"):
-        rule = ("FORWARD", side, BRIDGE, "-j", "ACCEPT")
-        if subprocess.run(["iptables", "-C", *rule], check=False, capture_output=True).returncode:
-            run("iptables", "-I", *rule)
+    for rule in RULES:
+        run("iptables", "-I", *rule)
 
 
 def import_pause() -> None:

@@ -24,7 +24,7 @@ import pytest
 from tests.e2e import load as loads
 from tests.e2e.shop import Shop
 from tests.runners import base, engine
-from tests.support import cli, run, sh
+from tests.support import ROOT, cli, run, sh
 
 SERVER = "churn-model-server"
 REPLICAS = 3
@@ -44,13 +44,37 @@ class Yard(Shop):
     """The project and its namespace."""
 
     namespace: str = field(default_factory=lambda: f"scaffold-{uuid.uuid4().hex[:8]}")
+    kubeconfig: str = field(default_factory=lambda: os.environ["KUBECONFIG"])
+
+    def command(self, *words: str) -> list[str]:
+        """A call of kubectl in the namespace, as somebody who may do everything there."""
+        return [
+            "kubectl",
+            f"--kubeconfig={self.kubeconfig}",
+            f"--namespace={self.namespace}",
+            *words,
+        ]
 
     def kubectl(self, *words: str, text: str = "") -> str:
-        """Run kubectl in the namespace; it must succeed."""
-        command = ["kubectl", f"--namespace={self.namespace}", *words]
-        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{command}\n{done.stderr}"
+        """Run kubectl; it must succeed."""
+        call = self.command(*words)
+        done = subprocess.run(call, input=text, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{call}\n{done.stderr}"
         return done.stdout
+
+    def limit(self) -> Path:
+        """A kubeconfig with just the rights that the documentation asks for."""
+        page = (ROOT / "docs" / "kubernetes.md").read_text()
+        self.kubectl(
+            "apply", "--filename=-", text=page.partition("```yaml\n")[2].partition("```")[0]
+        )
+        self.kubectl("create", "rolebinding", "deployer", "--role=deployer", "--user=deployer")
+        view = ("config", "view", "--raw", "--minify", "--flatten", "--output=json")
+        config = json.loads(self.kubectl(*view))
+        config["users"][0]["user"]["as"] = "deployer"
+        limited = self.path.parent / "kubeconfig"
+        limited.write_text(json.dumps(config, indent=1))
+        return limited
 
     def get(self, *words: str) -> Any:
         """What `kubectl get` says, as data."""
@@ -115,9 +139,11 @@ class Yard(Shop):
         program = Path(loads.__file__).read_text().replace('"127.0.0.1"', repr(address))
         words = ["80", json.dumps(self.row), "--connections", str(connections), "--pause=0.02"]
         inside = ["python", "-c", program, *words, *(["--close"] if close else [])]
-        command = ["kubectl", f"--namespace={self.namespace}", "exec", "--stdin", "load", "--"]
         process = subprocess.Popen(
-            command + inside, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            self.command("exec", "--stdin", "load", "--", *inside),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         under_way = loads.Load(process)
         try:
@@ -145,12 +171,14 @@ def shipped(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     yard = Yard(path)
     toml = path / "ops" / "environments.toml"
     text = toml.read_text().replace('"churn-model-test"', f'"{yard.namespace}"')
+    text = text.replace('"churn-model-', f'"{yard.namespace}-')  # nobody's, whatever cluster it is
     text = text.replace("replicas = 1 ", f"canary = [25]\nreplicas = {REPLICAS} ")
     toml.write_text(text.replace("requests = 200", "requests = 50"))
     yard.kubectl("create", "namespace", yard.namespace)
     strict = "pod-security.kubernetes.io/enforce=restricted"
     try:
         yard.kubectl("label", "namespace", yard.namespace, strict)
+        os.environ["KUBECONFIG"] = str(yard.limit())
         yard.ship("A release")
         yard.ship("Another release")
         with (path / "src" / "churn_model" / "__init__.py").open("a") as file:
@@ -164,6 +192,7 @@ def shipped(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yard.kubectl("wait", "--for=condition=Ready", "pod/load", "--timeout=120s")
         yield yard
     finally:
+        os.environ["KUBECONFIG"] = yard.kubeconfig
         yard.kubectl("delete", "namespace", yard.namespace, "--wait=false")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -125,6 +126,12 @@ def missing_image(yard: Yard, release: str) -> Iterator[None]:
         file.write_text(before)
 
 
+def forget_holder(yard: Yard) -> None:
+    """Let the time of a lock's holder be over."""
+    past = {"spec": {"renewTime": "2026-01-01T00:00:00.000000Z"}}
+    yard.kubectl("patch", "lease", "churn-model", "--type=merge", f"--patch={json.dumps(past)}")
+
+
 def settle(yard: Yard) -> None:
     """Wait until the pods that earlier deploys replaced are gone."""
     deadline = time.monotonic() + 120
@@ -174,26 +181,52 @@ def test_a_second_deploy_is_refused_while_one_runs_and_a_killed_one_gives_way(ya
     assert f"deploy {new} first" in refused.stderr
     assert (refused.returncode, second.returncode) == (1, 1)
     assert "being changed by" in yard.ops("down", "--env", "test").stderr  # it is dead, who knows
-    past = {"spec": {"renewTime": "2026-01-01T00:00:00.000000Z"}}
-    yard.kubectl("patch", "lease", "churn-model", "--type=merge", f"--patch={json.dumps(past)}")
+    forget_holder(yard)
     done = yard.ops("deploy", "--env", "test", "--release", old)
     assert done.returncode == 0, done.stderr
     assert yard.serving() == {old}
     assert yard.pods("canary") == []
 
 
-def test_any_machine_with_the_kubeconfig_can_look_and_roll_back(yard: Yard, tmp_path: Path) -> None:
+def test_a_deploy_that_is_killed_in_its_last_step_is_finished_by_the_next_verb(yard: Yard) -> None:
+    new = yard.releases[1]
+    with yard.load() as under_way:
+        first = yard.start("deploy", "--env", "test", "--release", new)
+        assert first.stdout
+        while "canary 25 %" not in first.stdout.readline():
+            assert first.poll() is None
+        while json.loads(yard.remembered("state"))["candidate"]:
+            assert first.poll() is None
+        first.kill()
+        first.wait()
+        forget_holder(yard)
+        up = yard.ops("up", "--env", "test")
+    assert up.returncode == 0, up.stderr
+    assert yard.serving() == {new}
+    assert yard.pods("canary") == []
+    assert under_way.end().failures == {}
+
+
+def test_any_machine_with_the_kubeconfig_can_deploy_look_and_roll_back(
+    yard: Yard, tmp_path: Path
+) -> None:
     old, new, _ = yard.releases
-    yard.deploy("test", new)
-    # As CI has it: no state, no releases, and the text of a secret where a path could be.
+    # As CI has it: the one release that travels, and a secret's text where a path could be.
+    folder = Path("releases") / new
+    shutil.copytree(yard.path / ".state" / folder, tmp_path / folder)
     secret = Path(os.environ["KUBECONFIG"]).read_text()
-    nothing = {"OPS_STATE": str(tmp_path / "empty"), "KUBECONFIG": f"{secret}\n"}
-    looked = run(yard.python, "-m", "ops", "status", "--json", cwd=yard.path, env=nothing)
-    [test] = [one for one in json.loads(looked.stdout) if one["environment"] == "test"]
+    elsewhere = {"OPS_STATE": str(tmp_path), "KUBECONFIG": f"{secret}\n"}
+
+    def ops(*words: str) -> str:
+        done = run(yard.python, "-m", "ops", *words, cwd=yard.path, env=elsewhere)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    assert "100% alike" in ops("deploy", "--env", "test", "--release", new)
+    found = json.loads(ops("status", "--json"))
+    [test] = [one for one in found if one["environment"] == "test"]
     assert (test["release"], test["previous"]) == (new, old)
-    words = ("-m", "ops", "rollback", "--env", "test", "--why", "from elsewhere")
-    rolled = run(yard.python, *words, cwd=yard.path, env=nothing)
-    assert rolled.returncode == 0, rolled.stderr
+    ops("rollback", "--env", "test", "--why", "from elsewhere")
     assert yard.serving() == {old}
     assert yard.lines()[-1]["why"] == "from elsewhere"
 
@@ -205,11 +238,25 @@ def test_down_leaves_nothing_running_and_up_brings_it_back(yard: Yard) -> None:
     assert yard.get("deployments,services,networkpolicies,poddisruptionbudgets")["items"] == []
     assert yard.pods() == []
     assert yard.status("test")["health"] == "down"
-    assert "nothing ran" in yard.ops("down", "--env", "staging").stdout
+    assert "nothing ran" in yard.ops("down", "--env", "test").stdout
     up = yard.ops("up", "--env", "test")
     assert up.returncode == 0, up.stderr
     assert yard.serving() == {yard.releases[0]}
-    assert [line["action"] for line in yard.lines()[-2:]] == ["down", "up"]
+    assert [line["action"] for line in yard.lines()[-3:]] == ["down", "down", "up"]
+
+
+def test_training_runs_as_a_job_and_its_log_is_the_verdict_of_the_gate(yard: Yard) -> None:
+    yard.kubectl("create", "job", "first", "--from=cronjob/churn-model-training")
+    try:
+        yard.kubectl("wait", "--for=condition=Complete", "job/first", "--timeout=300s")
+        said = yard.kubectl("logs", "job/first")
+    finally:
+        yard.kubectl("delete", "job", "first")
+    assert "trained on 364 rows" in said
+    assert "accepted on 114 golden rows" in said
+    # It is the model that serves: the same commit, data and libraries give the same bytes.
+    file = yard.path / ".state" / "releases" / yard.releases[0] / "release.json"
+    assert json.loads(file.read_text())["model_sha256"][:12] in said
 
 
 def test_a_release_that_was_not_pushed_is_refused_with_the_remedy(yard: Yard) -> None:

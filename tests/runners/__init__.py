@@ -4,7 +4,8 @@
     base.image()      a small image with Python: what BASE_IMAGE is set to
     runner.image()    the same with git, make, uv and docker: what a CI job runs in
     runner.cache()    a folder to mount, so that no job downloads what another one has
+    github, gitlab    run a project's pipeline in that image, with act and gitlab-ci-local
 
-Each makes what is missing, once per machine, and raises `engine.Unavailable` with a reason
-where that cannot be had. `python -m tests.runners` makes all of it beforehand.
+The first four make what is missing, once per machine, and raise `engine.Unavailable` with a reason
+where that cannot be had. `python -m tests.runners` does all of it beforehand.
 """

@@ -8,16 +8,16 @@ would, with TLS and certificates of its own.
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import functools
 import json
 import os
 import re
+import select
 import shutil
 import socket
 import ssl
 import threading
-from asyncio import StreamReader, StreamWriter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +59,7 @@ class Repository:
         words += [f"--helper-image={self.image}", "--extra-host=docker:host-gateway"]
         folders = {runner.CACHE: runner.cache(), "/certs/client": door()}
         folders[runner.WARM] = Path(CACHE) / "gitlab-warm"
+        folders[runner.WARM].mkdir(exist_ok=True)
         words += [f"--volume={path}:{inside}" for inside, path in folders.items()]
         return self._outcome(by, event, *words, *jobs)
 
@@ -78,7 +79,8 @@ class Repository:
 
     def _outcome(self, by: str, event: str, *words: str) -> Outcome:
         sh("git", "config", "user.email", f"{by}@localhost", cwd=self.path)  # GITLAB_USER_LOGIN
-        done = self._local(event, "--no-artifacts-to-source", *words)
+        quick = ("--no-artifacts-to-source", "--no-json-schema-validation")  # `jobs` validates
+        done = self._local(event, *quick, *words)
         text = COLOUR.sub("", done.stdout + done.stderr)
         return Outcome({name: verdict for verdict, name in VERDICT.findall(text)}, text)
 
@@ -137,7 +139,9 @@ def door() -> Path:
         place = socket.create_server((_bridge(), DOOR))
     except OSError as error:
         raise engine.Unavailable(f"port {DOOR} is not free: {error}") from None
-    threading.Thread(target=asyncio.run, args=[_serve(place, locked)], daemon=True).start()
+    endpoint = engine.run("context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
+    house = endpoint.removeprefix("unix://")
+    threading.Thread(target=_let_in, args=[place, locked, house], daemon=True).start()
     return keys
 
 
@@ -151,27 +155,25 @@ def _bridge() -> str:
     raise engine.Unavailable("the engine's containers are not on this machine")
 
 
-async def _serve(place: socket.socket, locked: ssl.SSLContext) -> None:
-    endpoint = engine.run("context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
-    path = endpoint.removeprefix("unix://")
-
-    async def come_in(reader: StreamReader, writer: StreamWriter) -> None:
-        engine_reader, engine_writer = await asyncio.open_unix_connection(path)
-        await asyncio.gather(_pass(reader, engine_writer), _pass(engine_reader, writer))
-
-    server = await asyncio.start_server(come_in, sock=place, ssl=locked)
-    await server.serve_forever()
+def _let_in(place: socket.socket, locked: ssl.SSLContext, house: str) -> None:
+    while True:
+        guest, _ = place.accept()
+        threading.Thread(target=_accompany, args=[guest, locked, house], daemon=True).start()
 
 
-async def _pass(source: StreamReader, target: StreamWriter) -> None:
-    """Hand on every byte, and then that there are no more."""
-    try:
-        while data := await source.read(65536):
-            target.write(data)
-            await target.drain()
-        if target.can_write_eof():
-            target.write_eof()
-        else:
-            target.close()
-    except OSError:
-        target.close()
+def _accompany(guest: socket.socket, locked: ssl.SSLContext, house: str) -> None:
+    """Hand on every byte in both directions, and then to each side that there are no more.
+
+    One side may have ended long before the other: `docker exec` sends a question in that way.
+    """
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as host:
+        host.connect(house)
+        with locked.wrap_socket(guest, server_side=True) as safe:
+            listening: dict[socket.socket, socket.socket] = {safe: host, host: safe}
+            while host in listening:
+                read = [safe] if safe.pending() else select.select([*listening], [], [])[0]
+                for source in read:
+                    if data := source.recv(65536):
+                        listening[source].sendall(data)
+                    else:
+                        listening.pop(source).shutdown(socket.SHUT_WR)

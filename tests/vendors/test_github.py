@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.runners import engine
+from tests.runners.github import Forge, Run
 from tests.support import sh
-from tests.vendors.act import Forge, Run
 
 pytestmark = pytest.mark.slow
 
@@ -151,3 +151,9 @@ def test_a_rollback_where_nothing_was_deployed_says_so(forge: Forge) -> None:
     run = forge.run("internal", "rollback.yml", "workflow_dispatch", "bob", inputs)
     assert run.jobs == {"rollback": "failure"}, str(run)
     assert "error: nothing is deployed to production" in run.log()
+
+
+def test_a_schedule_starts_the_weekly_job_alone(forge: Forge) -> None:
+    run = forge.run("internal", "ci.yml", "schedule", "ann", None, "--dryrun")
+    assert run.jobs == {"weekly": "success"}, str(run)
+    assert "make weekly" in run.steps

@@ -1,7 +1,8 @@
 """The GitLab pipeline, run from checkout to production, and stopped where it has to stop.
 
-One project of each criticality goes down the whole road once. The other tests start from what
-these pipelines left: artifacts, and jobs that wait for a person.
+Two projects go down the whole road once: an internal one for servers, and a mission-critical one
+for Kubernetes. The other tests start from what these pipelines left: artifacts, and jobs that wait
+for a person.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.runners import engine, gitlab
 from tests.runners.gitlab import Outcome, Repository
@@ -26,7 +28,7 @@ pytestmark = pytest.mark.slow
 AUTHOR, COLLEAGUE = "ada", "grace"
 ROAD = ("test", "staging", "production")
 BUTTONS = {f"rollback: [{name}]": "manual" for name in ROAD}
-Maker = Callable[[str], Repository]
+Maker = Callable[..., Repository]
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def make(
     ports: Callable[[], int],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Maker]:
-    """Makes a repository of some criticality; leaves no image of its releases behind."""
+    """Makes a repository from some answers; leaves no image of its releases behind."""
     try:
         gitlab.tools()
         gitlab.door()
@@ -59,9 +61,9 @@ def make(
         pytest.skip(str(reason))
     commits = []
 
-    def clone(criticality: str) -> Repository:
+    def clone(**answers: str) -> Repository:
         origin = tmp_path_factory.mktemp("gitlab") / "churn-model"
-        shutil.copytree(locked(ci="gitlab", criticality=criticality, port=ports()), origin)
+        shutil.copytree(locked(ci="gitlab", port=ports(), **answers), origin)
         settings = origin / "ops/environments.toml"
         patient, count = re.subn(
             "(?m)^ready_seconds = .*", "ready_seconds = 120", settings.read_text()
@@ -80,17 +82,36 @@ def make(
 @pytest.fixture(scope="module")
 def internal(make: Maker) -> Shipped:
     """A project of which everything was pushed to the main branch."""
-    repository = make("internal")
+    repository = make(criticality="internal", target="local")
     return Shipped(repository, repository.pipeline(by=AUTHOR))
 
 
 @pytest.fixture(scope="module")
 def critical(make: Maker) -> Shipped:
     """A mission-critical one, without the job `check`, which is the same and takes longest."""
-    repository = make("mission-critical")
+    repository = make(criticality="mission-critical", target="kubernetes")
     waiting = [name for name, when in repository.jobs("push").items() if when == "on_success"]
     jobs = [name for name in waiting if name != "check"]
     return Shipped(repository, repository.pipeline(*jobs, by=AUTHOR))
+
+
+@pytest.mark.parametrize("target", ["local", "kubernetes"])
+@pytest.mark.parametrize("criticality", ["internal", "mission-critical"])
+def test_every_script_is_a_make_verb_and_deploys_are_left_alone(
+    rendered: Callable[..., Path], criticality: str, target: str
+) -> None:
+    project = rendered(ci="gitlab", criticality=criticality, target=target)
+    verbs = set(re.findall(r"(?m)^([a-z]+):", (project / "Makefile").read_text()))
+    file = yaml.safe_load((project / ".gitlab-ci.yml").read_text())
+    scripts = [job["script"] for job in file.values() if "script" in job]
+    assert len(scripts) >= 6
+    for script in scripts:
+        words = script.removesuffix(" ENV=$ENV").replace("${REGISTRY:+image push}", "image push")
+        assert words.split()[0] == "make" and set(words.split()[1:]) <= verbs, script
+    assert file[".deploy"]["interruptible"] is False
+    assert file[".deploy"]["resource_group"] == file[".deploy"]["environment"]["name"] == "$ENV"
+    assert {file[name]["extends"] for name in (*ROAD, "rollback")} == {".deploy"}
+    assert file["rollback"]["retry"] == 0  # or it might go back twice
 
 
 def test_a_push_to_the_main_branch_goes_to_production_without_any_setting(
@@ -180,6 +201,7 @@ def deployed(done: Outcome) -> str:
 
 def test_a_mission_critical_release_waits_before_production(critical: Shipped) -> None:
     assert critical.pushed.jobs == dict.fromkeys(("build", "test", "staging"), "PASS")
+    assert critical.pushed.text.count("a rehearsal: no cluster is named; set KUBECONFIG") == 2
     assert [*critical.verdicts("staging")] == ["test", "staging"]
     assert not critical.repository.uploaded("production").exists()
 
@@ -212,10 +234,10 @@ def test_a_colleague_with_a_reason_brings_it_to_production_and_is_named(critical
 
 
 def test_the_rollback_button_on_a_bare_machine_says_that_nothing_is_deployed(
-    critical: Shipped,
+    internal: Shipped,
 ) -> None:
     button = "rollback: [production]"
-    done = critical.repository.pipeline(button, by=COLLEAGUE)
+    done = internal.repository.pipeline(button, by=COLLEAGUE)
     assert done.jobs == {button: "WARN"}, done.text  # it failed, and the pipeline has not
     assert "> error: nothing is deployed to production" in done.text
 

@@ -1,6 +1,6 @@
 """Runs the GitHub workflows of a repository as GitHub would: with act, in containers.
 
-What GitHub alone has is played by files: stand-ins for the actions (tests/vendors/actions), and a
+What GitHub alone has is played by files: stand-ins for the actions (the folder `actions`), and a
 folder for the artifacts. A job starts with an empty workspace and has what a checkout gives it.
 """
 
@@ -75,15 +75,26 @@ class Forge:
         return f"scaffold-test={self.folder}"
 
     def run(
-        self, commit: str, workflow: str, event: str, actor: str, inputs: Mapping[str, str] = {}
+        self,
+        commit: str,
+        workflow: str,
+        event: str,
+        actor: str,
+        inputs: Mapping[str, str] | None = None,
+        *more: str,
     ) -> Run:
-        """Let something happen on the main branch while it is at a commit."""
+        """Let something happen on the main branch while it is at a commit; `more` is for act."""
         sh("git", "checkout", "-q", "-B", "main", commit, cwd=self.repository)
         number = next(self.numbers)
-        argv = [str(Path(sys.executable).with_name("act")), event, "--json"]
-        argv += ["--workflows", str(WORKFLOWS / workflow), "--actor", actor]
-        argv += [f"--env=GITHUB_RUN_ID={number}", "--secret=GITHUB_TOKEN=any", *self._options()]
-        argv += [word for key, value in inputs.items() for word in ("--input", f"{key}={value}")]
+        given = [("--input", f"{key}={value}") for key, value in (inputs or {}).items()]
+        argv = [
+            *(str(Path(sys.executable).with_name("act")), event, "--actor", actor, "--json"),
+            *("--workflows", str(WORKFLOWS / workflow)),
+            *(f"--env=GITHUB_RUN_ID={number}", "--secret=GITHUB_TOKEN=token-of-a-test"),
+            *itertools.chain(*given),
+            *self._options(),
+            *more,
+        ]
         lines = [json.loads(line) for line in self._output(argv) if line.startswith("{")]
         return Run(number, lines)
 
@@ -102,14 +113,12 @@ class Forge:
             path.mkdir(exist_ok=True)
         volumes = [f"--volume={path}:{inside}" for inside, path in folders.items()]
         text = "".join(path.read_text() for path in (self.repository / WORKFLOWS).iterdir())
+        actions = sorted(set(USES.findall(text)))
         return [
             f"--platform=ubuntu-24.04={self.image}",
             f"--container-options=--label={self.label} {' '.join(volumes)}",
             *("--pull=false", "--rm", "--no-cache-server", "--no-skip-checkout"),
-            *(
-                f"--local-repository={uses}={ACTIONS / name}"
-                for uses, name in set(USES.findall(text))
-            ),
+            *(f"--local-repository={uses}={ACTIONS / name}" for uses, name in actions),
         ]
 
     def _output(self, argv: list[str]) -> list[str]:
