@@ -13,7 +13,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmarks import deploy, kills, machine, new, predict, report, road, status, update
+from benchmarks import deploy, image, kills, machine, new, predict, report, road, status, update
 from benchmarks.programs import BenchmarkError
 from benchmarks.workshop import Workshop, workshop
 
@@ -25,6 +25,7 @@ PARTS = {
     "road": road,
     "predict": predict,
     "deploy": deploy,
+    "image": image,
 }
 RENDERERS = {name: part.render for name, part in PARTS.items()}
 

@@ -78,6 +78,12 @@ def build(dirty: bool = False) -> Release:
         (folder / "requirements.txt").write_text(run(*locked), "utf-8")
         for file in ("golden.json", "report.json"):
             shutil.copyfile(GATE / file, folder / file)
+        if (ROOT / "ops" / "kubernetes").exists():  # what the image for training is made of
+            locked[3:4] = ["--group=training", "--no-dev"]
+            (folder / "training.txt").write_text(run(*locked), "utf-8")
+            shutil.copy(ROOT / "pyproject.toml", folder)
+            (folder / "data").mkdir()
+            shutil.copy(ROOT / "data" / "golden.csv", folder / "data")
         release = Release(
             name=name,
             commit=commit,

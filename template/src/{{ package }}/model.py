@@ -18,6 +18,7 @@ from pydantic.dataclasses import dataclass
 
 from .schema import Matrix, Schema
 
+ort.disable_telemetry_events()  # it would report to Microsoft
 ARTIFACTS = Path(__file__).parent / "artifacts"
 INPUT = "features"  # the one input of the ONNX model: float32 [rows, features]
 

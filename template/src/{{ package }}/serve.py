@@ -8,6 +8,7 @@ import argparse
 import gc
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -113,7 +114,12 @@ def main() -> None:
     except ModelError as error:
         sys.exit(f"error: {error}\n  try: {error.remedy}")
     gc.freeze()  # what lives as long as the process need not be looked through again
-    uvicorn.run(app, host=options.host, port=options.port, uds=options.uds, **SETTINGS)
+    config = uvicorn.Config(app, options.host, options.port, options.uds, **SETTINGS)
+    config.load()
+    # Before the end: answers ask clients to connect anew, which brings them to another process.
+    close = (b"connection", b"close")
+    signal.signal(signal.SIGUSR1, lambda *_: config.encoded_headers.append(close))
+    uvicorn.Server(config).run()
 
 
 if __name__ == "__main__":
