@@ -53,6 +53,10 @@ def ship(options: Options) -> None:
         with steps.step("build") as told:
             built = build(options.dirty)
             told(f"{built.name}, sha256 {built.digest[:12]}")
+        if options.registry:
+            with steps.step("push") as told:
+                image.build(built)
+                told(image.push(built, options.registry))
         for environment in environments().values():
             if environment.approval and not options.approved_by:
                 how = f"make deploy ENV={environment.name} APPROVED_BY=name WHY=..."

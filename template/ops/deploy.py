@@ -7,6 +7,7 @@ the traffic back to the release that is still there. Touch this file to change t
 """
 
 import contextlib
+import os
 import signal
 
 from . import engine, verify
@@ -41,7 +42,7 @@ def deploy(environment: Environment, release: Release, why: str, approver: str =
                     say(f"{before.serving or 'nothing'} serves, as before")
                 record(release, environment, f"failed: {getattr(error, 'cause', 'interrupted')}")
                 raise
-        record(release, environment, "passed", approved_by=approver)
+        record(release, environment, "passed", approved_by=approver, why=why)
         if environment.name == list(environments())[-1] and crown(release):
             steps.note("the best model accepted so far: the next one is measured against it")
         with contextlib.suppress(OpsError):  # another environment's state may be broken
@@ -70,16 +71,23 @@ def promote(environment: Environment, release: Release, why: str, approver: str 
     """Deploy where the environment really is; elsewhere rehearse it on this machine."""
     if engine.is_real(environment):
         deploy(environment, release, why, approver)
-        return
-    approver = approval(environment, release, why, approver)
-    Steps(environment.name).note(f"a rehearsal: {engine.TO_MAKE_IT_REAL}")
-    engine.rehearse(
-        environment,
-        release,
-        lambda one: deploy(environment, one, why, approver),
-        lambda: rollback(environment, "rehearsal"),
-    )
-    record(release, environment, "passed", approved_by=approver, rehearsed="yes")
+    else:
+        approver = approval(environment, release, why, approver)
+        Steps(environment.name).note(f"a rehearsal: {engine.TO_MAKE_IT_REAL}")
+        engine.rehearse(
+            environment,
+            release,
+            lambda one: deploy(environment, one, why, approver),
+            lambda: rollback(environment, "rehearsal"),
+        )
+        said = {"approved_by": approver, "why": why, "rehearsed": "yes"}
+        record(release, environment, "passed", **said)
+    for after in environments().values():
+        if after.after == environment.name and after.approval:
+            run = os.environ.get("GITHUB_RUN_ID")
+            how = f"Run workflow, with run {run} and a reason" if run else "start its job, with a reason as WHY"
+            text = f"{after.name} waits for approval by somebody who is no author: {how}"
+            Steps(environment.name).note(text)
 
 
 def _bring_in(environment: Environment, release: Release, before: State, steps: Steps) -> None:
