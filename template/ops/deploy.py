@@ -85,8 +85,8 @@ def promote(environment: Environment, release: Release, why: str, approver: str 
     for after in environments().values():
         if after.after == environment.name and after.approval:
             run = os.environ.get("GITHUB_RUN_ID")
-            how = f"Run workflow, with run {run} and a reason" if run else "start its job, with a reason as WHY"
-            text = f"{after.name} waits for approval by somebody who is no author: {how}"
+            how = f"Run workflow, with run {run} and" if run else "start its job, with WHY as"
+            text = f"{after.name} waits for somebody who is no author to approve it: {how} a reason"
             Steps(environment.name).note(text)
 
 
