@@ -153,7 +153,9 @@ class Yard(Shop):
 
 
 @pytest.fixture(scope="session")
-def shipped(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
+def shipped(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Yard]:
     """The project, its namespace with the strictest rules for pods, and three releases."""
     for name in ("KUBECONFIG", "TEST_REGISTRY"):
         if not os.environ.get(name):
@@ -166,7 +168,7 @@ def shipped(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     answers = ("-d", "target=kubernetes")
     done = cli("new", path, "--defaults", "--ref", "HEAD", "--no-setup", *answers)
     assert done.returncode == 0, done.stderr
-    shutil.copy(project / "uv.lock", path)
+    shutil.copy(request.getfixturevalue("project") / "uv.lock", path)
     sh("uv", "sync", "-q", cwd=path)
     yard = Yard(path)
     toml = path / "ops" / "environments.toml"

@@ -277,7 +277,8 @@ def test_a_release_that_was_not_pushed_is_refused_with_the_remedy(yard: Yard) ->
 
 def test_a_namespace_that_is_not_there_is_named_with_the_remedy(yard: Yard) -> None:
     with yard.setting("test", "namespace", '"nowhere"'):
-        done = yard.ops("deploy", "--env", "test")
+        words = (yard.python, "-m", "ops", "deploy", "--env", "test")
+        done = run(*words, cwd=yard.path, env={"KUBECONFIG": yard.kubeconfig})
     assert done.returncode == 1
     assert "  try: kubectl create namespace nowhere" in done.stderr
 

@@ -127,6 +127,7 @@ def test_another_person_approves_it_with_a_reason(forge: Forge, brought: Run) ->
     assert told["digest"] == before["digest"]
     said = told["environments"]["production"]
     assert (said["result"], said["approved_by"]) == ("passed", "bob")
+    assert said["why"] == "seen $HOME on 200 patients"
     assert "production" not in before["environments"]
 
 

@@ -202,6 +202,10 @@ def deployed(done: Outcome) -> str:
 def test_a_mission_critical_release_waits_before_production(critical: Shipped) -> None:
     assert critical.pushed.jobs == dict.fromkeys(("build", "test", "staging"), "PASS")
     assert critical.pushed.text.count("a rehearsal: no cluster is named; set KUBECONFIG") == 2
+    assert (
+        len(re.findall("staging +> +staging +production waits for .*WHY", critical.pushed.text))
+        == 1
+    )
     assert [*critical.verdicts("staging")] == ["test", "staging"]
     assert not critical.repository.uploaded("production").exists()
 
@@ -225,12 +229,13 @@ def test_production_refuses_an_approval(
 
 
 def test_a_colleague_with_a_reason_brings_it_to_production_and_is_named(critical: Shipped) -> None:
-    reason = "Grace's team's tests: \"fine\", $HOME & all"
+    reason = "Grace's team's tests: \"fine\" & `all`; done"  # GitLab itself would fill in $HOME
     done = critical.repository.pipeline("production", by=COLLEAGUE, WHY=reason)
     assert done.jobs == {"production": "PASS"}, done.text
     verdict = critical.verdicts("production")["production"]
     assert verdict["result"] == "passed"
     assert verdict["who"] == verdict["approved_by"] == COLLEAGUE
+    assert verdict["why"] == reason
 
 
 def test_the_rollback_button_on_a_bare_machine_says_that_nothing_is_deployed(
