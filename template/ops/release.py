@@ -16,6 +16,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -106,7 +107,7 @@ def build(dirty: bool = False) -> Release:
 def authors() -> list[str]:
     """Who made the commit that is checked out, by name and mail address, and who builds it."""
     name, mail = run("git", "log", "-1", "--format=%an%n%ae").splitlines()
-    login = mail.partition("@")[0].rpartition("+")[2]  # as GitHub writes private addresses
+    login = re.sub(r"^\d+[+-]", "", mail.partition("@")[0])  # as CI vendors write private addresses
     return sorted({name, mail, login, person() or name})
 
 
