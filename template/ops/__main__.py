@@ -63,11 +63,14 @@ def ship(options: Options) -> None:
                 steps.note(f"{environment.name} waits for a person's approval: {how}")
                 return
             with steps.step(environment.name) as told:
-                deploy(environment, load(built.name), options.why, options.approved_by)
+                bring_in = deploy if engine.STANDS_ALONE else promote
+                bring_in(environment, load(built.name), options.why, options.approved_by)
                 told(engine.address(environment))
     finally:
         say()
         table(("STEP", "VERDICT", "SECONDS", ""), steps.done)
+    if not engine.STANDS_ALONE:
+        return
     row = json.loads((built.folder / "golden.json").read_text("utf-8"))["rows"][0]
     address = engine.address(environment).replace("127.0.0.1", "localhost")
     say("\nIt is in production. Ask it:\n")

@@ -71,6 +71,7 @@ KUBELET = {
     "clusterDNS": ["10.96.0.10"],
     "containerRuntimeEndpoint": f"unix://{RUN}/containerd.sock",
     "failSwapOn": False,
+    "makeIPTablesUtilChains": False,  # they would outlive it
 }
 REGISTRY_CONFIG = {
     "version": 0.1,
@@ -178,6 +179,9 @@ def down() -> None:
         shutil.rmtree(folder, ignore_errors=True)
     commands = [["iptables", "-D", *rule] for rule in RULES]
     commands += [[str(BINARIES / "kube-proxy"), "--cleanup"], ["ip", "link", "delete", BRIDGE]]
+    wall = "KUBE-FIREWALL"  # which kube-proxy forgets
+    commands += [["iptables", "-D", chain, "-j", wall] for chain in ("INPUT", "OUTPUT")]
+    commands += [["iptables", flag, wall] for flag in ("-F", "-X")]
     for command in commands:
         subprocess.run(command, check=False, capture_output=True)
 
