@@ -4,6 +4,7 @@ import re
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -20,6 +21,12 @@ ASKED = {
 
 def listed(name: str) -> set[str]:
     return set(CONFIG[name]["default"].split())
+
+
+def dependencies(config: dict[str, Any]) -> list[str]:
+    """What the server and every group of developers' tools need."""
+    groups = [entry for group in config["dependency-groups"].values() for entry in group]
+    return [*config["project"]["dependencies"], *(e for e in groups if isinstance(e, str))]
 
 
 def test_there_are_at_most_eight_questions() -> None:
@@ -48,14 +55,14 @@ def test_every_keyword_and_standard_module_is_refused_as_a_name() -> None:
 
 def test_every_package_that_a_project_names_is_refused_as_a_name(project: Path) -> None:
     config = tomllib.loads((project / "pyproject.toml").read_text())
-    needed = config["project"]["dependencies"] + config["dependency-groups"]["dev"]
+    needed = dependencies(config)
     names = {re.split(r"[^\w.-]", entry)[0].lower().replace("-", "_") for entry in needed}
     assert names - listed("dependency_names") == set()
 
 
 def test_every_module_of_a_package_that_a_project_names_is_refused(project: Path) -> None:
     config = tomllib.loads((project / "pyproject.toml").read_text())
-    needed = config["project"]["dependencies"] + config["dependency-groups"]["dev"]
+    needed = dependencies(config)
     names = [re.split(r"[^\w.-]", entry)[0].lower() for entry in needed]
     script = (
         "import sys; from importlib.metadata import packages_distributions as p;"
