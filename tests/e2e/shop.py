@@ -166,14 +166,18 @@ class Shop:
 
     def server(self, release: str, number: int = 0) -> psutil.Process:
         """The process that answers for one replica of a release, in a container or not."""
-        socket = f"{release}/{number}.sock"
-        [found] = [
-            process
-            for process in psutil.process_iter(["cmdline"])
-            if "churn_model.serve" in (words := process.info["cmdline"] or [""])
-            and words[-1].endswith(f"production/run/{socket}")
-        ]
-        return found
+        socket = str(self.run_folder / release / f"{number}.sock")
+        for process in psutil.process_iter(["cmdline"]):
+            words = process.info["cmdline"] or []
+            if "churn_model.serve" in words and words[-1] == socket:
+                return process
+        raise AssertionError(f"nobody listens at {socket}")
+
+    @property
+    def run_folder(self) -> Path:
+        """Where production has its sockets: a long path has a short stand-in."""
+        code = "from ops.config import find; print(find('production').run)"
+        return Path(sh(self.python, "-c", code, cwd=self.path).strip())
 
     def containers(self, environment: str = "production") -> list[str]:
         """The names of an environment's containers."""
@@ -197,9 +201,7 @@ class Shop:
     @contextmanager
     def fault(self, word: str) -> Iterator[None]:
         """While the block runs, new processes of the faulty release misbehave in production."""
-        code = "from ops.config import find; print(find('production').run)"
-        run_folder = Path(run(self.python, "-c", code, cwd=self.path).stdout.strip())
-        switch = run_folder / self.releases[2] / "FAULT"
+        switch = self.run_folder / self.releases[2] / "FAULT"
         switch.parent.mkdir(exist_ok=True)
         switch.write_text(word)
         try:
