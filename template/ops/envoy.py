@@ -31,7 +31,7 @@ OTHER_HOST = f"{API}.extensions.retry.host.previous_hosts.v3.PreviousHostsPredic
 # A prediction changes nothing, so when a process ends in the middle, another may be asked.
 OTHER = {"name": "other", "typed_config": {"@type": OTHER_HOST}}
 RETRY = {"retry_on": "connect-failure,refused-stream,reset", "num_retries": 4}
-RETRY |= {"host_selection_retry_max_attempts": 5, "retry_host_predicate": [OTHER]}
+RETRY |= {"host_selection_retry_max_attempts": 30, "retry_host_predicate": [OTHER]}
 RETRY |= {"retry_back_off": {"base_interval": "0.005s", "max_interval": "0.1s"}}
 # A process that fails is left alone for a second, as long as another one can answer.
 EJECT = {"consecutive_5xx": 3, "interval": "1s", "base_ejection_time": "1s"}
