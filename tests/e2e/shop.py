@@ -40,7 +40,7 @@ if _word == "hangs":
 if _word:
     import uvicorn
 
-    def _run(app, _honest=uvicorn.run, **options):
+    def _config(app, *more, _honest=uvicorn.Config, **options):
         async def faulty(scope, receive, send):
             async def twisted(message):
                 if message["type"] == "http.response.start" and _word == "broken version":
@@ -54,9 +54,9 @@ if _word:
                 await asyncio.sleep(0.4)
             await app(scope, receive, twisted)
 
-        _honest(faulty, **options)
+        return _honest(faulty, *more, **options)
 
-    uvicorn.run = _run
+    uvicorn.Config = _config
 """
 
 
