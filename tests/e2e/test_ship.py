@@ -72,6 +72,7 @@ def test_two_projects_run_side_by_side_on_ports_of_their_own(shop: Shop, second:
 def test_another_table_with_other_fields_replaces_the_first_in_production(second: Shop) -> None:
     assert len(apply(second.path)) == 2
     assert second.make("golden").returncode == 0
+    second.configure("production", "canary", "[10]")
     second.commit("Another table")
     done = second.make("ship")
     assert done.returncode == 0, done.stdout + done.stderr
