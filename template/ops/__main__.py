@@ -17,7 +17,7 @@ from . import engine, image
 from .config import ROOT, Environment, OpsError, environments, find, package_name
 from .console import Steps, complain, say, table
 from .deploy import deploy, promote, rollback, up
-from .release import CHAMPION, GATE, Release, build, carried, checked_out, load, newest
+from .release import CHAMPION, GATE, Release, build, carried, checked_out, golden_rows, load, newest
 from .release import run as execute
 
 Options = argparse.Namespace
@@ -71,7 +71,7 @@ def ship(options: Options) -> None:
         table(("STEP", "VERDICT", "SECONDS", ""), steps.done)
     if not engine.STANDS_ALONE:
         return
-    row = json.loads((built.folder / "golden.json").read_text("utf-8"))["rows"][0]
+    row = golden_rows(built)[0]
     address = engine.address(environment).replace("127.0.0.1", "localhost")
     say("\nIt is in production. Ask it:\n")
     say(f"  curl -s {address}/predict -d {shlex.quote(json.dumps(row))}\n")
@@ -125,19 +125,14 @@ def template_news() -> str:
     text = (ROOT / ".copier-answers.yml").read_text("utf-8")
     facts = dict(re.findall(r"(?m)^(_[a-z]+(?:_[a-z]+)*): (.+)$", text))
     try:
-        ask = ("git", "ls-remote", "--tags", "--refs", "--", facts["_src_path"])
-        listed = execute(*ask, env={"GIT_TERMINAL_PROMPT": "0"})
-        tags = re.findall(r"refs/tags/(v?\d+(?:\.\d+)+)$", listed, re.MULTILINE)
-        newest_tag = max([*tags, facts["_commit"]], key=_number)
+        ask = ("git", "ls-remote", "--tags", "--refs", "--sort=-version:refname", "--")
+        listed = execute(*ask, facts["_src_path"], env={"GIT_TERMINAL_PROMPT": "0"})
+        released = re.findall(r"refs/tags/(v?\d+(?:\.\d+)+)$", listed, re.MULTILINE)
+        if not released or facts["_commit"].startswith(released[0]):
+            return f"the template has no version newer than {facts['_commit']}"
     except (OpsError, KeyError):
         return "the template could not be asked whether it has a newer version"
-    if _number(newest_tag) == _number(facts["_commit"]):
-        return f"the template has no version newer than {facts['_commit']}"
-    return f"the template has {newest_tag}, this is {facts['_commit']}: mlops-scaffold update"
-
-
-def _number(tag: str) -> list[int]:
-    return [int(part) for part in re.findall(r"\d+", tag.partition("-")[0])]
+    return f"the template has {released[0]}, this is {facts['_commit']}: mlops-scaffold update"
 
 
 def bring_up(options: Options) -> None:

@@ -19,8 +19,11 @@ from .state import State, person
 
 def deploy(environment: Environment, release: Release, why: str, approver: str = "") -> None:
     """Bring a release into an environment, step by step, or leave everything as it was."""
+    _deploy(environment, release, why, approval(environment, release, why, approver))
+
+
+def _deploy(environment: Environment, release: Release, why: str, approver: str) -> None:
     steps = Steps(environment.name)
-    approver = approval(environment, release, why, approver)
     approved = f", approved by {approver}" if approver else ""
     reason = (why or release.subject) + approved
     with engine.changing(environment, "deploy", release.name, reason):
@@ -77,11 +80,10 @@ def promote(environment: Environment, release: Release, why: str, approver: str 
         engine.rehearse(
             environment,
             release,
-            lambda one: deploy(environment, one, why, approver),
+            lambda one: _deploy(environment, one, why, approver),
             lambda: rollback(environment, "rehearsal"),
         )
-        said = {"approved_by": approver, "why": why, "rehearsed": "yes"}
-        record(release, environment, "passed", **said)
+        record(release, environment, "passed", approved_by=approver, why=why, rehearsed="yes")
     for after in environments().values():
         if after.after == environment.name and after.approval:
             run = os.environ.get("GITHUB_RUN_ID")

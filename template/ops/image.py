@@ -15,9 +15,8 @@ import subprocess
 import uuid
 from typing import Any
 
-from . import verify
 from .config import ROOT, STATE, OpsError, package_name
-from .release import Release, record_images, run, sha256
+from .release import Release, amend, differing, golden_rows, run, sha256
 
 USER = 10001  # the one that the Dockerfile names
 # A container finds nothing that it may write to, and gets no right beyond those of a plain user.
@@ -92,24 +91,23 @@ def build(release: Release, target: str = "") -> str:
 
 def prove(release: Release) -> str:
     """Run the image as production would, ask it the golden rows, and stop it."""
-    name, golden = tag(release), verify.golden_rows(release.name)
+    name = tag(release)
     box = f"{name.replace(':', '-')}-{uuid.uuid4().hex[:8]}"
     speak = functools.partial(subprocess.run, capture_output=True, text=True, check=False)
     try:
         command = [*engine(), "run", "--detach", "--pull=never", f"--name={box}", *CONFINED, name]
         run(*command, remedy=f"make image RELEASE={release.name}")
         question = [*engine(), "exec", "--interactive", box, "python", "-c", ASK]
-        done = speak(question, input=json.dumps(golden["rows"]))
+        done = speak(question, input=json.dumps(golden_rows(release)))
         if done.returncode:
             said = (done.stderr + speak([*engine(), "logs", box]).stderr).strip().splitlines()
             cause = f"the container did not answer: {(said or ['it said nothing'])[-1][:300]}"
             raise OpsError(cause, f"docker run --rm {name} shows all that it says")
         facts, *answers = json.loads(done.stdout)
-        right = sum(map(verify.same, golden["predictions"], answers))
-        if facts["release"] != release.name or right < len(answers):
-            cause = f"the container says it is {facts['release']}, and answers {right} of "
-            remedy = f"docker rmi {name}, then make image"
-            raise OpsError(f"{cause}{len(answers)} golden rows as offline", remedy)
+        wrong = differing(release, answers)
+        if wrong or facts["release"] != release.name:
+            cause = f"the container says it is {facts['release']}; {wrong or 'it answers rightly'}"
+            raise OpsError(cause, f"docker rmi {name}, then make image")
         run(*engine(), "stop", "-t", str(STOP_SECONDS), box)
         if code := _inspect(box, "State")["ExitCode"]:
             cause = f"the container ended with {code}, not 0, when it was asked to stop"
@@ -117,7 +115,7 @@ def prove(release: Release) -> str:
     finally:
         speak([*engine(), "rm", "--force", box])
     size = _inspect(name, "Size") / 1e6
-    return f"{size:.0f} MB, {right} golden rows as offline, stops in time"
+    return f"{size:.0f} MB, {len(answers)} golden rows as offline, stops in time"
 
 
 def push(release: Release, registry: str) -> str:
@@ -130,7 +128,7 @@ def push(release: Release, registry: str) -> str:
     pushed = {"image": _push(tag(release), registry, f"make image RELEASE={release.name}")}
     if (release.folder / "training.txt").exists():
         pushed["training"] = _push(build(release, "training"), registry, "")
-    record_images(release, **pushed)
+    amend(release, **pushed)
     return pushed["image"]
 
 

@@ -15,6 +15,7 @@ import fcntl
 import glob
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -36,6 +37,8 @@ RELEASES = STATE / "releases"
 GATE = STATE / "gate"
 CHAMPION = STATE / "champion"
 ARTIFACTS = ROOT / "src" / package_name() / "artifacts"  # of the model trained last
+EXPORT = ("uv", "export", "--locked", "--no-dev", "--no-emit-project", "--no-header")
+TOLERANCE = 1e-6  # between an answer and what was predicted offline
 KEEP = 10  # releases kept on disk beside those that an environment remembers
 
 
@@ -75,13 +78,11 @@ def build(dirty: bool = False) -> Release:
         if (RELEASES / name / "release.json").exists():  # built before: the evidence is kept
             os.utime(RELEASES / name / wheel.name)
             return load(name)
-        locked = ["uv", "export", "--locked", "--no-dev", "--no-emit-project", "--no-header"]
-        (folder / "requirements.txt").write_text(run(*locked), "utf-8")
+        (folder / "requirements.txt").write_text(run(*EXPORT), "utf-8")
         for file in ("golden.json", "report.json"):
             shutil.copyfile(GATE / file, folder / file)
         if (ROOT / "ops" / "kubernetes").exists():  # what the image for training is made of
-            locked[3:4] = ["--group=training", "--no-dev"]
-            (folder / "training.txt").write_text(run(*locked), "utf-8")
+            (folder / "training.txt").write_text(run(*EXPORT, "--group=training"), "utf-8")
             shutil.copy(ROOT / "pyproject.toml", folder)
             (folder / "data").mkdir()
             shutil.copy(ROOT / "data" / "golden.csv", folder / "data")
@@ -174,19 +175,41 @@ def prove(release: Release, environment: Environment) -> str:
 
 def record(release: Release, environment: Environment, result: str, **more: str) -> None:
     """Write into release.json what an environment said."""
+    said = {"result": result, "digest": release.digest, "at": now(), "who": actor()}
+    said |= {name: text for name, text in more.items() if text}
+    amend(release, environments={environment.name: said})
+
+
+def amend(release: Release, environments: Any = None, **changes: str) -> None:
+    """Write changes into release.json; what other environments said of it stays."""
     with alone(release):
         fresh = load(release.name)
-        said = {"result": result, "digest": release.digest, "at": now(), "who": actor()}
-        said |= {name: text for name, text in more.items() if text}
-        fresh.environments[environment.name] = said
-        replace(release.folder / "release.json", fresh.model_dump_json(indent=2) + "\n")
+        fresh.environments.update(environments or {})
+        text = fresh.model_copy(update=changes).model_dump_json(indent=2)
+        replace(release.folder / "release.json", text + "\n")
 
 
-def record_images(release: Release, **images: str) -> None:
-    """Write into release.json where its images are to be had: `image`, `training`."""
-    with alone(release):
-        changed = load(release.name).model_copy(update=images)
-        replace(release.folder / "release.json", changed.model_dump_json(indent=2) + "\n")
+def golden_rows(release: Release) -> Any:
+    """The golden rows, as a client sends them."""
+    return json.loads((release.folder / "golden.json").read_text("utf-8"))["rows"]
+
+
+def differing(release: Release, answers: list[Any]) -> str:
+    """The first golden row whose answer is not the one predicted offline, in words, or nothing."""
+    wanted = json.loads((release.folder / "golden.json").read_text("utf-8"))["predictions"]
+    for number, (one, got) in enumerate(zip(wanted, answers, strict=True), start=1):
+        if not same(one, got):
+            return f"golden row {number} got {json.dumps(got)[:99]}, not {json.dumps(one)[:99]}"
+    return ""
+
+
+def same(one: Any, other: Any, share: float = TOLERANCE) -> bool:
+    """Equal, numbers up to a share of the larger one."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[k], other[k], share) for k in one)
+    if isinstance(one, float) and isinstance(other, int | float):
+        return math.isclose(one, other, rel_tol=share, abs_tol=TOLERANCE)
+    return bool(one == other)
 
 
 def crown(release: Release) -> bool:

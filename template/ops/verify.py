@@ -4,8 +4,6 @@ Touch this file to add a proof. Each function returns one line saying what was s
 OpsError saying what was wrong.
 """
 
-import contextlib
-import json
 import math
 import os
 import subprocess
@@ -18,22 +16,18 @@ import httpx
 
 from . import engine
 from .config import ROOT, Environment, OpsError
-from .release import RELEASES, Release
+from .release import Release, differing, golden_rows, same
 
-TOLERANCE = 1e-6
+Answer = tuple[Any, float]  # what a release said, and how many milliseconds it took
 
 
 def smoke(environment: Environment, release: Release) -> str:
     """Golden rows over HTTP get the predictions that were computed offline, and in time."""
-    golden = golden_rows(release.name)
-    asked, times = _ask(environment, {release.name: golden["rows"]})
-    answers, seconds = asked[release.name], times[release.name]
-    pairs = zip(golden["predictions"], answers, strict=True)
-    for number, (wanted, got) in enumerate(pairs, start=1):
-        if not same(wanted, got):
-            cause = f"golden row {number} got {json.dumps(got)[:99]}, not {json.dumps(wanted)[:99]}"
-            raise OpsError(cause, "it does not serve the model it was built from; build it anew")
-    slow, limit = p95(seconds), environment.verify.latency_ms
+    with engine.asking(environment, release.name) as door:
+        answers = [_ask(door, row, environment, release.name) for row in golden_rows(release)]
+    if wrong := differing(release, [said for said, _ in answers]):
+        raise OpsError(wrong, "it does not serve the model it was built from; build it anew")
+    slow, limit = p95(answers), environment.verify.latency_ms
     if slow > limit:
         cause = f"the 95th percentile of a prediction is {slow:.0f} ms, the limit {limit:g} ms"
         raise OpsError(cause, "make the model smaller, or raise latency_ms")
@@ -42,9 +36,7 @@ def smoke(environment: Environment, release: Release) -> str:
 
 def acceptance(environment: Environment, release: Release) -> str:
     """The tests in tests/acceptance pass against this release in this environment."""
-    # Without the conftest.py beside the unit tests, which loads the libraries for training.
-    folder = "tests/acceptance"
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--confcutdir", folder]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/acceptance"]
     path = environment.logs / "acceptance.log"
     path.parent.mkdir(parents=True, exist_ok=True)
     with (
@@ -53,7 +45,7 @@ def acceptance(environment: Environment, release: Release) -> str:
     ):
         target = {"ACCEPTANCE_URL": str(client.base_url), "ACCEPTANCE_RELEASE": release.name}
         done = subprocess.run(
-            [*command, folder],
+            command,
             cwd=ROOT,
             env=os.environ | target,
             stdout=log,
@@ -75,24 +67,28 @@ def canary(environment: Environment, old: str, new: Release) -> str:
     answer alike.
     """
     limits, need = environment.verify, environment.verify.requests
-    rows = golden_rows(new.name)["rows"]
-    old_rows = _rows_for(environment, old, rows)
-    comparable = old_rows is rows
+    rows, olds, news = golden_rows(new), list[Answer](), list[Answer]()
     before = engine.counts(environment, new.name)
-    questions = {new.name: rows, old: old_rows}
-    turns = {name: list(islice(cycle(mine), need)) for name, mine in questions.items()}
-    answers, seconds = _ask(environment, turns)
+    with (
+        engine.asking(environment, old) as old_door,
+        engine.asking(environment, new.name) as new_door,
+    ):
+        example = _example(old_door)
+        comparable = example.keys() == rows[0].keys()
+        for row in islice(cycle(rows), need):
+            olds.append(_ask(old_door, row if comparable else example, environment, old))
+            news.append(_ask(new_door, row, environment, new.name))
     after = engine.counts(environment, new.name)
     sent, errors = (after[key] - before[key] for key in ("requests", "errors"))
     if sent < need or errors:
         cause = f"not proven: {sent} of {need} requests came to {new.name}, {errors} failed"
         raise OpsError(cause, engine.logs(environment, new.name))
-    alike = sum(map(agree, answers[old], answers[new.name])) / need
+    alike = sum(agree(one, other) for (one, _), (other, _) in zip(olds, news, strict=True)) / need
     if comparable and alike < limits.agreement:
         cause = f"old and new release agree on {alike:.0%} of the golden rows, "
         remedy = "when that is meant, lower agreement in ops/environments.toml for this release"
         raise OpsError(cause + f"the limit is {limits.agreement:.0%}", remedy)
-    slow, base = p95(seconds[new.name]), p95(seconds[old])
+    slow, base = p95(news), p95(olds)
     if slow > max(base * limits.latency_ratio, limits.slack_ms):
         cause = f"the new release needs {slow:.1f} ms (p95), the old one {base:.1f} ms"
         raise OpsError(cause, "make the model smaller, or raise latency_ratio")
@@ -100,62 +96,30 @@ def canary(environment: Environment, old: str, new: Release) -> str:
     return f"{sent} requests, 0 errors, p95 {slow:.1f} ms (old {base:.1f}), {seen}"
 
 
-def same(one: Any, other: Any, share: float = TOLERANCE) -> bool:
-    """Equal, numbers up to a share of the larger one."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same(one[k], other[k], share) for k in one)
-    if isinstance(one, float) and isinstance(other, int | float):
-        return math.isclose(one, other, rel_tol=share, abs_tol=TOLERANCE)
-    return bool(one == other)
-
-
 def agree(old: Any, new: Any) -> bool:
     """Whether two releases answer a row alike: the same class, or a number within a tenth."""
     return same(old["prediction"], new["prediction"], 0.1)
 
 
-def p95(seconds: list[float]) -> float:
-    """The 95th percentile of some times (nearest rank), in milliseconds."""
-    return sorted(seconds)[math.ceil(0.95 * len(seconds)) - 1] * 1000
+def p95(answers: list[Answer]) -> float:
+    """The 95th percentile of the answers' times (nearest rank), in milliseconds."""
+    return sorted(ms for _, ms in answers)[math.ceil(0.95 * len(answers)) - 1]
 
 
-def golden_rows(release: str) -> Any:
-    """The golden rows of a release, and the predictions that they must get."""
-    return json.loads((RELEASES / release / "golden.json").read_text("utf-8"))
+def _example(client: httpx.Client) -> Any:
+    """A release's own example of a row: its fields may be others than those of the new one."""
+    post = client.get("/openapi.json").json()["paths"]["/predict"]["post"]
+    return post["requestBody"]["content"]["application/json"]["examples"]["one row"]["value"]
 
 
-def _rows_for(environment: Environment, name: str, rows: list[Any]) -> list[Any]:
-    """These rows, or a release's own example when it has other fields: it may be unknown here."""
-    with engine.asking(environment, name) as client:
-        post = client.get("/openapi.json").json()["paths"]["/predict"]["post"]
-    examples = post["requestBody"]["content"]["application/json"]["examples"]
-    example = examples["one row"]["value"]
-    return rows if example.keys() == rows[0].keys() else [example]
-
-
-def _ask(
-    environment: Environment, rows: dict[str, list[Any]]
-) -> tuple[dict[str, list[Any]], dict[str, list[float]]]:
-    """Ask releases for as many rows each, turn by turn: their answers, and the seconds of each."""
-    answers: dict[str, list[Any]] = {name: [] for name in rows}
-    seconds: dict[str, list[float]] = {name: [] for name in rows}
-    with contextlib.ExitStack() as stack:
-        asked = {name: stack.enter_context(engine.asking(environment, name)) for name in rows}
-        for turn in zip(*rows.values(), strict=True):
-            for name, row in zip(rows, turn, strict=True):
-                started = time.perf_counter()
-                answers[name].append(_answer(asked[name], row, name, environment))
-                seconds[name].append(time.perf_counter() - started)
-    return answers, seconds
-
-
-def _answer(client: httpx.Client, row: Any, name: str, environment: Environment) -> Any:
+def _ask(client: httpx.Client, row: Any, environment: Environment, name: str) -> Answer:
+    started = time.perf_counter()
     try:
         answer = client.post("/predict", json=row)
         if answer.status_code != 200:
             cause = f"{name} answered a golden row with {answer.status_code}: {answer.text[:120]}"
             raise OpsError(cause, engine.logs(environment, name))
-        return answer.json()
+        return answer.json(), (time.perf_counter() - started) * 1000
     except (httpx.HTTPError, ValueError) as error:
         cause = f"{name} did not answer a golden row: {error or type(error).__name__}"
         raise OpsError(cause, engine.logs(environment, name)) from None
