@@ -66,7 +66,7 @@ async def client(
             if status != 200:
                 tally.failures[f"status {status}"] += 1
         except (OSError, EOFError, asyncio.IncompleteReadError, TimeoutError) as error:
-            tally.failures[type(error).__name__] += 1
+            tally.failures[f"{type(error).__name__}: {error}"] += 1
             closes = True
         tally.slowest = max(tally.slowest, time.perf_counter() - started)
         if (close or closes) and writer is not None:

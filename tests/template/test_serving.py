@@ -141,6 +141,24 @@ def test_processes_that_share_a_folder_count_together_and_outlive_each_other(
         assert counted(first) == ["3.0", "6.0"]  # a counter never goes back
 
 
+def test_an_answer_is_written_at_once_so_that_none_is_ever_cut_in_half(
+    server: Server, row: Row
+) -> None:
+    counters = Path(f"/proc/{server.process.pid}/io")
+    if not counters.exists():
+        pytest.skip("only Linux counts what a process writes")
+
+    def writes() -> int:
+        return int(counters.read_text().partition("syscw: ")[2].split()[0])
+
+    with httpx.Client(base_url=server.url) as client:
+        client.post("/predict", json=row)
+        before = writes()
+        for _ in range(50):
+            assert client.post("/predict", json=row).status_code == 200
+        assert writes() - before <= 2 * 50 + 1, "an answer and a line of the log for each"
+
+
 def test_sigterm_lets_a_running_request_finish(
     project: Path, model: Path, row: Row, tmp_path: Path
 ) -> None:

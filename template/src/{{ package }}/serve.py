@@ -5,6 +5,7 @@ and `/docs` say what runs and how. It fits any table. Touch this file to add an 
 """
 
 import argparse
+import asyncio
 import gc
 import logging
 import os
@@ -21,6 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from .model import ARTIFACTS, Model, ModelError, load
 from .protocol import MAX_ROWS, constant, read_body, router
@@ -30,6 +32,35 @@ SETTINGS: dict[str, Any] = {"lifespan": "off", "ws": "none", "server_header": Fa
 SETTINGS |= {"access_log": False, "log_config": None}  # telemetry.py writes the lines
 SETTINGS |= {"timeout_keep_alive": 75}  # seconds; longer than any proxy keeps an idle connection
 SETTINGS |= {"timeout_graceful_shutdown": 30}  # seconds that requests have after SIGTERM
+
+
+class Joined:
+    """A connection on which all that is written in one turn of the event loop goes out as one."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport, self._parts = transport, list[bytes]()
+
+    def write(self, data: bytes) -> None:
+        if not self._parts:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._parts.append(data)
+
+    def _flush(self) -> None:
+        if self._parts:
+            self._transport.write(b"".join(self._parts))
+            self._parts = []
+
+    def __getattr__(self, name: str) -> Any:
+        self._flush()
+        return getattr(self._transport, name)
+
+
+class WholeAnswers(HttpToolsProtocol):
+    """Sends an answer whole: when a process dies, a proxy asks another one, but not for a half."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.transport = Joined(transport)  # type: ignore[assignment]
 
 
 def create_app(model: Model, release: str = "unknown") -> ASGIApp:
@@ -114,7 +145,8 @@ def main() -> None:
     except ModelError as error:
         sys.exit(f"error: {error}\n  try: {error.remedy}")
     gc.freeze()  # what lives as long as the process need not be looked through again
-    config = uvicorn.Config(app, options.host, options.port, options.uds, **SETTINGS)
+    address = (options.host, options.port, options.uds)
+    config = uvicorn.Config(app, *address, http=WholeAnswers, **SETTINGS)
     config.load()
     # Before the end: answers ask clients to connect anew, which brings them to another process.
     close = (b"connection", b"close")
