@@ -34,6 +34,12 @@ def test_there_are_at_most_eight_questions() -> None:
     assert list(ASKED) == asked
 
 
+def test_the_pages_say_how_many_questions_there_are() -> None:
+    number = ("five", "six", "seven", "eight")[len(ASKED) - 5]
+    for page in ("README.md", "docs/new.md"):
+        assert f"asks up to {number} questions" in (ROOT / page).read_text(), page
+
+
 @pytest.mark.parametrize("name", ASKED)
 def test_each_question_has_a_type_a_help_a_default_and_a_check(name: str) -> None:
     question = ASKED[name]

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -37,20 +38,24 @@ def test_a_deploy_killed_at_any_instant_leaves_a_release_serving_and_the_next_on
 ) -> None:
     seed = random.randrange(10**6)
     print("seed", seed)
-    chance = random.Random(seed)
-    known = set(shop.releases)
-    killed = 0
-    with load(shop.port("test"), shop.row, connections=2, pause=0.01) as under_way:
-        while killed < KILLS:
-            process = shop.start("deploy", "--env", "test", "--release", shop.other("test"))
-            time.sleep(chance.uniform(0, 1.6))
-            kill(process)
-            killed += process.wait() == -9
-            assert shop.served("test") in known, process.stdout and process.stdout.read()
-            if killed % 10 == 0:
-                shop.deploy("test", shop.other("test"))
-    assert under_way.end().failures == {}
-    shop.deploy("test", shop.other("test"))
+
+    def kill_deploys(environment: str) -> None:
+        chance, known, killed = random.Random(f"{seed} {environment}"), set(shop.releases), 0
+        with load(shop.port(environment), shop.row, connections=2, pause=0.01) as under_way:
+            while killed < KILLS / 2:
+                words = ("deploy", "--env", environment, "--release", shop.other(environment))
+                process = shop.start(*words)
+                time.sleep(chance.uniform(0, 2))
+                kill(process)
+                killed += process.wait() == -9
+                assert shop.served(environment) in known, process.stdout and process.stdout.read()
+                if killed % 10 == 0:
+                    shop.deploy(environment, shop.other(environment))
+        assert under_way.end().failures == {}
+        shop.deploy(environment, shop.other(environment))
+
+    with ThreadPoolExecutor() as both:
+        list(both.map(kill_deploys, ("test", "staging")))
 
 
 @BOTH
