@@ -32,7 +32,7 @@ MARK = "OPS_ENVIRONMENT"
 # The repository's own Python is not a release's; GitHub's runner ends what carries its mark.
 HIDDEN = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "RUNNER_TRACKING_ID")
 ENDED = ("STOPPED", "EXITED", "FATAL")
-STOP_SECONDS = 30
+STOP_SECONDS = 10  # Envoy has drained it before
 MAIN = """\
 [unix_http_server]
 file={run}/supervisor.sock

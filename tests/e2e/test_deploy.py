@@ -70,6 +70,7 @@ def test_a_bad_release_is_refused_and_production_goes_on(
     bad = shop.releases[2]
     with (
         shop.setting("verify", "ready_seconds", "5" if word == "hangs" else "20"),
+        shop.setting("verify", "latency_ms", "100" if word == "slow" else "250"),
         shop.fault(word),
         load(shop.port(), shop.row, pause=0.05) as under_way,
     ):
