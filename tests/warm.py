@@ -27,7 +27,7 @@ from tests.support import Done, clean_environment
 _WARM = multiprocessing.get_context("forkserver")
 _WARM.set_forkserver_preload(
     ["copier", "copier._main", "questionary", "scaffold.cli", "tests.warm"]
-    + [f"scaffold.commands.{verb}" for verb in ("adopt", "diff", "status", "undo", "update")]
+    + [f"scaffold.commands.{verb}" for verb in ("adopt", "diff", "new", "status", "undo", "update")]
 )
 
 
@@ -59,9 +59,10 @@ def warm(argv: Sequence[str], env: Mapping[str, str], trap: Trap | None = None) 
         return process.exitcode or 0, said.read().decode("utf-8", "replace")
 
 
-def cli(*argv: str | Path, env: Mapping[str, str]) -> Done:
+def cli(*argv: str | Path, env: Mapping[str, str], cwd: Path | None = None) -> Done:
     """Run `mlops-scaffold` like the function of that name in `support`, but sooner."""
     words = [str(word) for word in argv]
+    env = dict(env) | ({"PWD": str(cwd)} if cwd else {})
     with tempfile.NamedTemporaryFile("r") as output, tempfile.NamedTemporaryFile("r") as errors:
         process = _launch(words, env, (output.name, errors.name), None, None)
         process.join()
@@ -125,6 +126,8 @@ def _main(
     tempfile.tempdir = None
     os.environ.clear()
     os.environ.update(env)
+    if "PWD" in env:
+        os.chdir(env["PWD"])
     sys.argv = ["mlops-scaffold", *argv]
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if trap:

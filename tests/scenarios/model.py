@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.support import ANSWERS_FILE, IDENTITY, Done, cli, sh
+from tests.support import ANSWERS_FILE, IDENTITY, Done, sh
+from tests.warm import cli
 
 ANSWERS = ".copier-answers.yml"
 QUESTIONS = "size:\n  type: int\n  default: 3\n"

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.scenarios.model import Edits, Place, Scenario, environment, put, version
-from tests.support import cli, commit, run, sh
+from tests.support import commit, run, sh
+from tests.warm import cli
 
 _MINE = re.compile(rb"mine: [^\r\n]*")
 _MISSING = re.compile(rb"^[0-9a-f]+ missing$", re.MULTILINE)

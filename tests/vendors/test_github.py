@@ -46,7 +46,8 @@ def forge(
     text = train.read_text()
     assert DIFFERENT[0] in text
     train.write_text(text.replace(*DIFFERENT))
-    (repository / "tests/test_model.py").unlink()  # it would have told
+    tests = '"""No tests of the model: they would have told."""\n\n\ndef test_it() -> None: ...\n'
+    (repository / "tests/test_model.py").write_text(tests)
     commit(repository, "broken", "A model that answers the same to everybody")
     careful = locked(ci="github", criticality="mission-critical", port=port)
     sh("git", "rm", "-rq", ".", cwd=repository)
