@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support import IDENTITY, SMALL, cli, commit, sh, template, write
+from tests.support import IDENTITY, SMALL, commit, sh, template, write
+from tests.warm import cli
 
 LONG = "".join(f"line {number}\n" for number in range(30))
 FILES = SMALL | {"a.txt": LONG, "ci/run.sh": "v1\n", "only.txt": "one\n"}

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support import IDENTITY, ROOT, checkout, cli, commit, sh
+from tests.support import IDENTITY, ROOT, checkout, commit, sh
+from tests.warm import cli
 
 DOCUMENT = ROOT / "docs" / "criticality.md"
 

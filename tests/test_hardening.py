@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from scaffold import versions
-from tests.support import IDENTITY, SMALL, cli, commit, run, sh, template, write
+from tests.support import IDENTITY, SMALL, commit, run, sh, template, write
+from tests.warm import cli
 
 NINE = "".join(f"line {number}\n" for number in range(9))
 NEWER = NINE.replace("line 2\n", "line 2 new\n")

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from scaffold import bundle
-from tests.support import IDENTITY, ROOT, cli, commit, sh
+from tests.support import IDENTITY, ROOT, commit, sh
+from tests.warm import cli
 
 NEXT = "v99.0.0"  # the work tree, as if it had been released
 GIVEN = ("project_name=churn-model", "team=fraud", "port=8101")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import IDENTITY, SMALL, cli, commit, run, sh, template, write
+from tests.support import IDENTITY, SMALL, commit, run, sh, template, write
+from tests.warm import cli
 
 
 @pytest.fixture

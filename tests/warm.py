@@ -59,13 +59,21 @@ def warm(argv: Sequence[str], env: Mapping[str, str], trap: Trap | None = None) 
         return process.exitcode or 0, said.read().decode("utf-8", "replace")
 
 
-def cli(*argv: str | Path, env: Mapping[str, str], cwd: Path | None = None) -> Done:
+def cli(
+    *argv: str | Path,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    seconds: float = 300,
+) -> Done:
     """Run `mlops-scaffold` like the function of that name in `support`, but sooner."""
     words = [str(word) for word in argv]
-    env = dict(env) | ({"PWD": str(cwd)} if cwd else {})
+    env = dict(env or {}) | ({"PWD": str(cwd)} if cwd else {})
     with tempfile.NamedTemporaryFile("r") as output, tempfile.NamedTemporaryFile("r") as errors:
         process = _launch(words, env, (output.name, errors.name), None, None)
-        process.join()
+        process.join(seconds)
+        if process.is_alive():
+            process.kill()
+            raise TimeoutError(f"{words} took longer than {seconds} s")
         return Done(words, process.exitcode or 0, output.read(), errors.read())
 
 
