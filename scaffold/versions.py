@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from packaging.version import InvalidVersion, Version
 
 DESCRIBED = re.compile(r"(?P<tag>.+)-(?P<count>\d+)-g(?P<commit>[0-9a-f]+)")
+# What git calls a commit before the first tag. PEP 440 takes some for versions: 111a905, 1234567.
+_COMMIT = re.compile(r"(?!(19|20)\d{6}$)[0-9a-f]{7,40}")  # but 20261121 is a version, by date
 
 
 def parse(text: str) -> Version | None:
@@ -13,6 +15,8 @@ def parse(text: str) -> Version | None:
 
     `v1.0.0-3-gabc1234` comes after `v1.0.0`, and before the version that follows.
     """
+    if _COMMIT.fullmatch(text):
+        return None
     found = DESCRIBED.fullmatch(text)
     base, after = (found["tag"], f".post{found['count']}") if found else (text, "")
     try:

@@ -25,6 +25,13 @@ def test_commits_after_a_tag_lie_between_it_and_the_next() -> None:
     assert not versions.is_older("v1.0.1", "v1.0.0-3-gabc1234")
 
 
+@pytest.mark.parametrize("commit", ["abc1234", "111a905", "1234567", "12b4567", "9" * 40])
+def test_a_commit_is_no_version_even_when_it_looks_like_one(commit: str) -> None:
+    assert versions.releases([commit, "v1.0.0"]) == ["v1.0.0"]
+    assert not versions.is_older("v1.0.0", commit)
+    assert versions.newest(["20251231", "20261121"]) == "20261121"
+
+
 @pytest.mark.parametrize(("one", "other"), [("main", "v1.0.0"), ("v1.0.0", "abc1234"), ("", "")])
 def test_what_is_no_version_is_neither_older_nor_newer(one: str, other: str) -> None:
     assert not versions.is_older(one, other)
