@@ -1,5 +1,7 @@
 """kill -9, Ctrl-C and SIGTERM at any instant of update, undo and adopt leave no mixture."""
 
+import os
+import random
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +22,11 @@ from tests.trials import adopt_trial, undo_trial, update_trial
 from tests.warm import FILL, INTERRUPT
 
 LONG = "/".join(["a-rather-long-name-" * 8] * 4)  # so that Git is told of the index in two pieces
-HALVES = pytest.mark.parametrize("share", [(0, 2), (1, 2)], ids=["even", "odd"])
+EACH = int(os.environ.get("EACH_STEP", "3"))  # 1 tries every step; else each time other ones
+
+
+def share() -> tuple[int, int]:
+    return random.randrange(EACH), EACH
 
 
 def judged(tally: Tally) -> Tally:
@@ -41,27 +47,24 @@ def test_after_a_kill_at_random_the_next_command_completes_an_update(
     assert judged(tally + kill_copies_at_random(tried, 44, seed)).kills == 52
 
 
-@HALVES
 def test_after_a_kill_at_any_step_the_next_command_completes_an_update(
-    share: tuple[int, int], tmp_path: Path
+    tmp_path: Path,
 ) -> None:
-    tally = judged(kill_at_every_step(update_trial(tmp_path, 1, LONG), share))
+    tally = judged(kill_at_every_step(update_trial(tmp_path, 1, LONG), share()))
     assert tally.old and tally.completed > tally.kills / 4
 
 
-@HALVES
 def test_after_a_kill_at_any_step_the_next_command_completes_an_undo(
-    share: tuple[int, int], tmp_path: Path
+    tmp_path: Path,
 ) -> None:
-    tally = judged(kill_at_every_step(undo_trial(update_trial(tmp_path, 1, LONG)), share))
+    tally = judged(kill_at_every_step(undo_trial(update_trial(tmp_path, 1, LONG)), share()))
     assert tally.old and tally.new
 
 
-@HALVES
 def test_after_a_kill_at_any_step_the_next_command_completes_an_adoption(
-    share: tuple[int, int], tmp_path: Path
+    tmp_path: Path,
 ) -> None:
-    judged(kill_at_every_step(adopt_trial(tmp_path, 0), share))
+    judged(kill_at_every_step(adopt_trial(tmp_path, 0), share()))
 
 
 @pytest.mark.parametrize("verb", ["status", "diff", "update"])

@@ -51,7 +51,7 @@ if _word:
                 await send(message)
 
             if _word == "slow" and scope["path"] == "/predict":
-                await asyncio.sleep(0.12)
+                await asyncio.sleep(0.05)
             await app(scope, receive, twisted)
 
         return _honest(faulty, *more, **options)

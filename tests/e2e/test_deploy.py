@@ -25,7 +25,7 @@ BOTH = pytest.mark.parametrize("runtime", ["process", "container"], scope="modul
 @pytest.mark.parametrize("close", [False, True], ids=["keep-alive", "connection-close"])
 def test_deploys_in_a_row_lose_no_request(shop: Shop, close: bool) -> None:
     with load(shop.port(), shop.row, connections=16, close=close) as under_way:
-        for _ in range(5 if shop.runtime == "process" else 3):
+        for _ in range(3 if shop.runtime == "process" else 2):
             shop.deploy("production", shop.other())
         rolled = shop.ops("rollback", "--env", "production")
     tally = under_way.end()
@@ -38,10 +38,10 @@ def test_deploys_in_a_row_lose_no_request(shop: Shop, close: bool) -> None:
 def test_a_slow_trickle_over_many_connections_loses_no_request(shop: Shop) -> None:
     started = time.monotonic()
     with load(shop.port(), shop.row, connections=300, pause=1.0) as under_way:
-        while time.monotonic() - started < 20:
+        while time.monotonic() - started < 15:
             shop.deploy("production", shop.other())
     assert under_way.end().failures == {}
-    assert under_way.end().ok > 300 * 13
+    assert under_way.end().ok > 300 * 10
 
 
 @BOTH
@@ -70,7 +70,7 @@ def test_a_bad_release_is_refused_and_production_goes_on(
     bad = shop.releases[2]
     with (
         shop.setting("verify", "ready_seconds", "5" if word == "hangs" else "20"),
-        shop.setting("verify", "latency_ms", "100" if word == "slow" else "250"),
+        shop.setting("verify", "latency_ms", "40" if word == "slow" else "250"),
         shop.fault(word),
         load(shop.port(), shop.row, pause=0.05) as under_way,
     ):
