@@ -18,7 +18,8 @@ $(READY): pyproject.toml
 	@$(PYTHON) -m venv .venv || \
 	  { echo 'error: Python cannot make a virtual environment'; echo '   try: apt install python3-venv'; exit 1; }
 	@echo 'setting up .venv (once)'
-	@$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]'
+	@$(BIN)/pip install -q --disable-pip-version-check uv
+	@$(BIN)/uv pip install -q --python $(BIN)/python -e '.[dev]'
 	@touch $@
 
 demo: $(READY)  ## A new project, shipped to production on this machine, and one prediction

@@ -20,7 +20,7 @@ __all__ = ["clean_environment", "cli", "run", "sh"]
 # A suite that a shell started in the background ignores Ctrl-C, and so would all that it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-LONGEST = ("tests/vendors/", "tests/test_kills.py", "tests/template/test_answers.py")
+LONGEST = ("tests/vendors/test_github.py", "tests/vendors/test_gitlab.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
