@@ -54,8 +54,10 @@ def ship(options: Options) -> None:
             built = build(options.dirty)
             told(f"{built.name}, sha256 {built.digest[:12]}")
         if options.registry:
-            with steps.step("push") as told:
+            with steps.step("image") as told:
                 image.build(built)
+                told(image.prove(built))
+            with steps.step("push") as told:
                 told(image.push(built, options.registry))
         for environment in environments().values():
             if environment.approval and not options.approved_by:
@@ -65,7 +67,8 @@ def ship(options: Options) -> None:
             with steps.step(environment.name) as told:
                 bring_in = deploy if engine.STANDS_ALONE else promote
                 bring_in(environment, load(built.name), options.why, options.approved_by)
-                told(engine.address(environment))
+                real = engine.STANDS_ALONE or engine.is_real(environment)
+                told(engine.address(environment) if real else "rehearsed")
     finally:
         say()
         table(("STEP", "VERDICT", "SECONDS", ""), steps.done)

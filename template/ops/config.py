@@ -113,7 +113,7 @@ def environments() -> dict[str, Environment]:
             if one.after is not None and one.after not in found:
                 raise ValueError(f"[{name}] after: {one.after!r} does not stand before it")
             if not (one.port or one.namespace):
-                raise ValueError(f"[{name}] port: is missing")
+                raise ValueError(f"[{name}] port or namespace: is missing")
             if one.port and one.port in [other.port for other in found.values()]:
                 raise ValueError(f"[{name}] port: another environment has {one.port} too")
             if one.canary != sorted(set(one.canary)):

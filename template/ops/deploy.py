@@ -72,7 +72,11 @@ def approval(environment: Environment, release: Release, why: str, approver: str
 
 def promote(environment: Environment, release: Release, why: str, approver: str = "") -> None:
     """Deploy where the environment really is; elsewhere rehearse it on this machine."""
+    before = release.environments.get(environment.after or "", {})
     if engine.is_real(environment):
+        if before.get("rehearsed"):
+            cause = f"{release.name} has passed {environment.after} in a rehearsal only"
+            raise OpsError(cause, "start the pipeline anew, now that there is a server")
         deploy(environment, release, why, approver)
     else:
         approver = approval(environment, release, why, approver)

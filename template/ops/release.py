@@ -106,10 +106,17 @@ def build(dirty: bool = False) -> Release:
 
 
 def authors() -> list[str]:
-    """Who made the commit that is checked out, by name and mail address, and who builds it."""
-    name, mail = run("git", "log", "-1", "--format=%an%n%ae").splitlines()
-    login = re.sub(r"^\d+[+-]", "", mail.partition("@")[0])  # as CI vendors write private addresses
-    return sorted({name, mail, login, person() or name})
+    """Who made the commit that is checked out, or all that a merge brings, and who builds it.
+
+    By name, mail address, and login, as CI vendors write it into private addresses.
+    """
+    form = ("git", "log", "--format=%an <%ae>%n%(trailers:key=Co-authored-by,valueonly)")
+    try:
+        found = run(*form, "--no-merges", "HEAD^1..HEAD")
+    except OpsError:  # there is none before it, or not in this clone
+        found = ""
+    people = re.findall(r"(.*) <((?:\d+[+-])?([^@>]*)[^>]*)>", found or run(*form, "-1"))
+    return sorted({word for one in people for word in one} | {person() or people[0][0]})
 
 
 def load(name: str) -> Release:

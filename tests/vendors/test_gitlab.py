@@ -176,6 +176,9 @@ def test_on_a_server_of_ones_own_a_deploy_stays_and_the_button_takes_it_back(
     shutil.copytree(internal.repository.path, repository.path)
     server = tmp_path / "server"
     try:
+        refused = repository.deploying("staging", by=AUTHOR, server=server)
+        assert refused.jobs == {"staging": "FAIL"}, refused.text
+        assert "has passed test in a rehearsal only" in refused.text
         first = deployed(repository.deploying("test", by=AUTHOR, server=server))
         message = ("--allow-empty", "--no-verify", "-q", "-m", "Another")
         sh("git", "commit", *message, cwd=repository.path, env=IDENTITY)
