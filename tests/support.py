@@ -27,7 +27,8 @@ def clean_environment() -> dict[str, str]:
     env = {
         name: value
         for name, value in os.environ.items()
-        if name not in left_out and not name.startswith(("GIT_", "MLOPS_", "COPIER_"))
+        if name not in left_out
+        and not name.startswith(("GIT_", "MLOPS_", "COPIER_", "MAKE", "MFLAGS"))
     }
     # The tools beside this Python (copier, uv), also when its environment is not activated.
     beside = str(Path(sys.executable).parent)

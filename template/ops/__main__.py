@@ -175,7 +175,8 @@ VERBS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted."""
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for one in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(one, signal.default_int_handler)
     os.chdir(ROOT)
     try:
         VERBS[options.verb](options)
@@ -185,7 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except BrokenPipeError:  # `make status | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
+        return int(options.verb != "status")
     except KeyboardInterrupt:
         complain("interrupted; what served before goes on serving", "")
         return 130

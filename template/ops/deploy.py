@@ -13,12 +13,18 @@ import signal
 from . import engine, verify
 from .config import Environment, OpsError, environments
 from .console import Steps
-from .release import Release, crown, prove, prune, record
+from .release import Release, crown, is_name, prove, prune, record
 from .state import State, person
 
 
 def deploy(environment: Environment, release: Release, why: str, approver: str = "") -> None:
     """Bring a release into an environment, step by step, or leave everything as it was."""
+    before = release.environments.get(environment.after or "", {})
+    if before.get("rehearsed"):
+        cause = f"{release.name} has passed {environment.after} in a rehearsal only"
+        raise OpsError(cause, "start the pipeline anew, where it finds a server")
+    if not (engine.STANDS_ALONE or engine.is_real(environment)):
+        raise OpsError("no cluster is named", "export KUBECONFIG=~/.kube/config, then again")
     _deploy(environment, release, why, approval(environment, release, why, approver))
 
 
@@ -27,11 +33,11 @@ def _deploy(environment: Environment, release: Release, why: str, approver: str)
     approved = f", approved by {approver}" if approver else ""
     reason = (why or release.subject) + approved
     with engine.changing(environment, "deploy", release.name, reason):
+        before = recover(environment, steps)
         with steps.step("proof") as say:
             say(prove(release, environment) + approved)
         with steps.step("install") as say:
             say(engine.install(environment, release))
-        before = recover(environment, steps)
         if before.serving == release.name:
             engine.change(environment, before)
             steps.note(f"{release.name} serves {environment.name} already")
@@ -39,7 +45,7 @@ def _deploy(environment: Environment, release: Release, why: str, approver: str)
             try:
                 _bring_in(environment, release, before, steps)
             except BaseException as error:
-                signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not stop this
+                hold_on()
                 with steps.step("undo") as say:
                     engine.change(environment, before)
                     say(f"{before.serving or 'nothing'} serves, as before")
@@ -64,7 +70,8 @@ def approval(environment: Environment, release: Release, why: str, approver: str
         cause = f"{environment.name} needs a person's approval and a reason"
         how = f"make deploy ENV={environment.name} RELEASE={release.name} APPROVED_BY=name WHY=..."
         raise OpsError(cause, "start this job by hand, with a reason" if person() else how)
-    if name.casefold() in (author.casefold() for author in release.authors):
+    mine = {name} | {os.environ.get(f"GITLAB_USER_{word}", name) for word in ("EMAIL", "NAME")}
+    if {word.casefold() for word in mine} & {word.casefold() for word in release.authors}:
         cause = f"{name} made {release.name}, and so cannot approve it for {environment.name}"
         raise OpsError(cause, "ask somebody else to look at it and approve it")
     return name
@@ -72,11 +79,7 @@ def approval(environment: Environment, release: Release, why: str, approver: str
 
 def promote(environment: Environment, release: Release, why: str, approver: str = "") -> None:
     """Deploy where the environment really is; elsewhere rehearse it on this machine."""
-    before = release.environments.get(environment.after or "", {})
     if engine.is_real(environment):
-        if before.get("rehearsed"):
-            cause = f"{release.name} has passed {environment.after} in a rehearsal only"
-            raise OpsError(cause, "start the pipeline anew, now that there is a server")
         deploy(environment, release, why, approver)
     else:
         approver = approval(environment, release, why, approver)
@@ -105,7 +108,8 @@ def _bring_in(environment: Environment, release: Release, before: State, steps: 
         say(verify.smoke(environment, release))
     with steps.step("acceptance") as say:
         say(verify.acceptance(environment, release))
-    for percent in environment.canary if before.serving else ():
+    old = before.serving and engine.answered_by(environment) == before.serving
+    for percent in environment.canary if old else ():
         with steps.step(f"canary {percent} %") as say:
             engine.change(environment, candidate.model_copy(update={"weight": percent}))
             say(verify.canary(environment, str(before.serving), release))
@@ -116,9 +120,11 @@ def _bring_in(environment: Environment, release: Release, before: State, steps: 
 
 def rollback(environment: Environment, why: str) -> None:
     """Give the traffic back to the release before the one that serves."""
-    name, now = environment.name, engine.read(environment)
+    name, now, answers = environment.name, engine.read(environment), engine.answered_by(environment)
+    # A rollback that was cut off has remembered where to go, and another release still answers.
+    cut_off = not now.candidate and is_name(answers) and answers not in now.history
     # A canary that was cut off is what has to go, not the release that serves beside it.
-    history = now.history if now.weight else now.history[:-1]
+    history = now.history if now.weight or cut_off else now.history[:-1]
     back = State(history=engine.present(environment, history))
     if now.serving is None:
         raise OpsError(f"nothing is deployed to {name}", "make ship")
@@ -134,18 +140,25 @@ def rollback(environment: Environment, why: str) -> None:
         try:
             engine.change(environment, back)
             said = engine.confirm(environment, back.serving)
-        except OpsError:
+        except BaseException:
+            hold_on()
             if engine.answered_by(environment) != back.serving:
                 # It did not happen, so a second try is the first.
                 engine.remember(environment, now)
             raise
-        say(f"{said}, no more {now.candidate if now.weight else now.serving}")
+        say(f"{said}, no more {now.candidate if now.weight else answers}")
+
+
+def hold_on() -> None:
+    """Let nothing stop what puts things right again; CI sends more than one signal."""
+    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(one, lambda *_: None)
 
 
 def up(environment: Environment) -> None:
     """Start again what should run, after a reboot or an accident."""
     steps = Steps(environment.name)
-    if engine.read(environment).serving is None:
+    if engine.read(environment) == State():
         steps.note("nothing was deployed yet; make ship")
         return
     with engine.changing(environment, "up", "", ""), steps.step("up") as say:
@@ -162,6 +175,7 @@ def recover(environment: Environment, steps: Steps) -> State:
     if clean.history != found.history:
         steps.note(f"deleted releases are forgotten: {set(found.history) - set(clean.history)}")
     if found.candidate:
-        engine.change(environment, clean)
+        with contextlib.suppress(OpsError):  # what serves may be ill; that is for the next to say
+            engine.change(environment, clean)
         steps.note(f"a deploy of {found.candidate} was cut off; it was taken out")
     return clean

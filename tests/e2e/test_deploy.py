@@ -156,6 +156,20 @@ def test_rolling_back_twice_goes_back_twice_and_then_says_there_is_no_more(shop:
     assert shop.served("test") == history[0]
 
 
+def test_a_rollback_that_was_cut_off_is_finished_by_the_next_one(shop: Shop) -> None:
+    for _ in range(2):
+        shop.deploy("test", shop.other("test"))
+    path = shop.path / ".state/test/state.json"
+    state = json.loads(path.read_text())
+    target, gone = state["history"][-2:]
+    path.write_text(json.dumps(state | {"history": state["history"][:-1]}))  # killed right here
+    assert shop.served("test") == gone
+    done = shop.ops("rollback", "--env", "test")
+    assert done.returncode == 0, done.stderr
+    assert f"answers from {target}, no more {gone}" in done.stdout
+    assert shop.served("test") == target
+
+
 def test_the_same_release_serves_in_all_environments_with_one_digest(shop: Shop) -> None:
     release = shop.promote(shop.releases[1])
     facts = json.loads((shop.path / f".state/releases/{release}/release.json").read_text())

@@ -205,6 +205,9 @@ def test_building_again_changes_nothing_until_the_recipe_changes(
     text = recipe.read_text()
     try:
         recipe.write_text(f"{text}ENV COLOUR=blue\n")
+        code = "from ops import image, release; image.build(release.load({!r}), anew=False)"
+        sh(shipped.python, "-c", code.format(release["name"]), cwd=shipped.path)  # as a deploy does
+        assert (inspect(image)["Id"], log.stat().st_mtime_ns) == (before, written)
         changed = shipped.ops("image", "--release", release["name"])
     finally:
         recipe.write_text(text)

@@ -44,6 +44,8 @@ class Joined:
         if not self._parts:
             asyncio.get_running_loop().call_soon(self._flush)
         self._parts.append(data)
+        if len(data) > 65536:
+            self._flush()
 
     def _flush(self) -> None:
         if self._parts:
