@@ -24,11 +24,11 @@ def clean_environment() -> dict[str, str]:
     """The environment of a person who is in no virtual environment and in no git hook."""
     python = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
     left_out = (*python, "UV_RUN_RECURSION_DEPTH", "NO_COLOR")
+    others = ("GIT_", "MLOPS_", "COPIER_", "MAKE", "MFLAGS")
     env = {
         name: value
         for name, value in os.environ.items()
-        if name not in left_out
-        and not name.startswith(("GIT_", "MLOPS_", "COPIER_", "MAKE", "MFLAGS"))
+        if name not in left_out and not name.startswith(others)
     }
     # The tools beside this Python (copier, uv), also when its environment is not activated.
     beside = str(Path(sys.executable).parent)
