@@ -87,6 +87,10 @@ class Forge:
         sh("git", "checkout", "-q", "-B", "main", commit, cwd=self.repository)
         number = next(self.numbers)
         given = [("--input", f"{key}={value}") for key, value in (inputs or {}).items()]
+        if event in ("push", "workflow_dispatch"):  # act itself would take a tag for the branch
+            told = self.folder / "event.json"
+            told.write_text(json.dumps({"ref": "refs/heads/main", "inputs": dict(inputs or {})}))
+            given.append(("--eventpath", str(told)))
         argv = [
             *(str(Path(sys.executable).with_name("act")), event, "--actor", actor, "--json"),
             *("--workflows", str(WORKFLOWS / workflow)),
