@@ -93,6 +93,8 @@ def test_a_canary_that_is_slower_than_the_old_release_is_taken_out(shop: Shop) -
     before = shop.served()
     with (
         shop.setting("verify", "latency_ms", "1000"),
+        shop.setting("verify", "slack_ms", "20"),
+        shop.setting("verify", "latency_ratio", "1.5"),
         shop.setting("verify", "requests", "10"),
         shop.fault("slow"),
         load(shop.port(), shop.row, connections=4, pause=0.05) as under_way,
