@@ -4,6 +4,7 @@ Run it after a change of what the commands print: `make picture`. Nothing in it 
 """
 
 import io
+import os
 import re
 import shlex
 import subprocess
@@ -20,6 +21,8 @@ FONT = re.compile(r"@font-face \{.*?\}", re.DOTALL)  # rich names a font on the 
 
 def main() -> None:
     """Make a project, ship it, ask it, ship again and roll back; draw what is printed."""
+    for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):  # as if typed by a person
+        os.environ.pop(name, None)
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
