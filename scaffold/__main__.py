@@ -3,7 +3,6 @@
 import gc
 import os
 import sys
-from pathlib import Path
 
 INTERRUPTED = 130
 
@@ -15,12 +14,8 @@ def main() -> None:
     would be an eighth of that and serve nobody. Nothing here relies on clean-up at exit.
     """
     gc.disable()
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by whoever started us
-            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - for good
-        else:  # a name that the terminal cannot show must not stop what is half done
-            getattr(sys, name).reconfigure(errors="backslashreplace")
-    try:
+    try:  # a Ctrl-C may come at once
+        _prepare()
         from scaffold.cli import app
 
         app(prog_name="mlops-scaffold")
@@ -34,6 +29,19 @@ def main() -> None:
     except OSError:
         code = code or 1  # whoever read our output went away
     os._exit(code)
+
+
+def _prepare() -> None:
+    from pathlib import Path
+
+    from scaffold.interrupts import spare_imports
+
+    spare_imports()
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - for good
+        else:  # a name that the terminal cannot show must not stop what is half done
+            getattr(sys, name).reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,35 @@
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
+
+_SOON = 0.01  # seconds
+
+
+def spare_imports() -> None:
+    """Let Ctrl-C wait for the end of an import; a second one does not wait.
+
+    Interrupted in an import, Python may keep the lock of all imports, and swallow the interrupt:
+    our other thread, which imports copier, then waits for ever, and whoever needs copier as well.
+    """
+    if signal.getsignal(signal.SIGINT) == signal.default_int_handler:  # else somebody decided
+        signal.signal(signal.SIGALRM, _pressed)
+        signal.signal(signal.SIGINT, _pressed)
+
+
+def _pressed(_: int, frame: FrameType | None) -> None:
+    again = signal.setitimer(signal.ITIMER_REAL, 0)[0] > 0
+    if again or not _imports(frame):
+        raise KeyboardInterrupt
+    signal.setitimer(signal.ITIMER_REAL, _SOON)
+
+
+def _imports(frame: FrameType | None) -> bool:
+    while frame:
+        if frame.f_code.co_filename.startswith("<frozen importlib."):
+            return True
+        frame = frame.f_back
+    return False
 
 
 @contextmanager
