@@ -1,6 +1,6 @@
 # Everything needs Python 3.11+, git and make; the rest is installed into .venv on the first call.
 PYTHON ?= python3
-PYTEST ?= -n auto --dist loadfile --ignore tests/e2e
+PYTEST ?= -n auto --dist loadfile --no-loadscope-reorder --ignore tests/e2e
 BIN := $(CURDIR)/.venv/bin
 READY := .venv/.ready
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from tests.support import clean_environment, cli, sh
 from tests.warm import KILL, REACHED, Paused, Trap, warm
 
+SECONDS = 60  # none of the commands takes as long
 LEFT = ("making", "pending")  # what the next command must clear away in our part of the git folder
 
 
@@ -280,7 +281,7 @@ def measure(tried: Trial) -> tuple[float, float, float]:
     decided = time.monotonic()
     wait_for(lambda: not pending.exists(), process)
     done = time.monotonic()
-    assert process.wait() in (0, 3)
+    assert process.wait(SECONDS) in (0, 3)
     return time.monotonic() - started, decided - begun, done - decided
 
 
@@ -293,7 +294,7 @@ def kill(process: subprocess.Popen[bytes], *, group: bool, by: int = signal.SIGK
     """Kill a program that leads a session of its own, and wait until nothing of it runs."""
     with suppress(ProcessLookupError):
         (os.killpg if group else os.kill)(process.pid, by)
-    code = process.wait()
+    code = process.wait(SECONDS)
     with suppress(ProcessLookupError):
         while True:
             os.killpg(process.pid, 0)

@@ -27,7 +27,7 @@ def at_once(argvs: Sequence[Sequence[str]], env: dict[str, str]) -> list[tuple[i
         )
         for argv in argvs
     ]
-    said = [process.communicate()[1] for process in started]
+    said = [process.communicate(timeout=120)[1] for process in started]
     return [(process.returncode, errors) for process, errors in zip(started, said, strict=True)]
 
 

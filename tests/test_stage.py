@@ -37,7 +37,7 @@ def test_kill_at_any_instant_leaves_no_half_made_target(tmp_path: Path) -> None:
     folder = tmp_path / "w"
     folder.mkdir()
     started = time.monotonic()
-    assert start(source, folder).wait() == 0
+    assert start(source, folder).wait(60) == 0
     whole = time.monotonic() - started
     shutil.rmtree(folder / "x")
     chance = random.Random(7)
@@ -46,13 +46,13 @@ def test_kill_at_any_instant_leaves_no_half_made_target(tmp_path: Path) -> None:
         process = start(source, folder)
         time.sleep(chance.uniform(0.2, 1.0) * whole)
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.wait(60)
         cut_short += bool(leftovers(folder))
         if (folder / "x").exists():
             assert is_whole(folder / "x")
             shutil.rmtree(folder / "x")
     assert cut_short, "no kill came while something was being made"
-    assert start(source, folder).wait() == 0
+    assert start(source, folder).wait(60) == 0
     assert is_whole(folder / "x")
     assert leftovers(folder) == []
 
@@ -65,7 +65,7 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing(tmp_path: Path) -> None:
     while not leftovers(folder):
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
-    assert process.wait() == 130
+    assert process.wait(60) == 130
     assert list(folder.iterdir()) == []
 
 
@@ -92,7 +92,7 @@ def test_the_second_of_two_at_once_loses_and_spoils_nothing(tmp_path: Path) -> N
     source = template(tmp_path / "t", SLOW)
     folder = tmp_path / "w"
     folder.mkdir()
-    codes = sorted(process.wait() for process in [start(source, folder), start(source, folder)])
+    codes = sorted(process.wait(60) for process in [start(source, folder), start(source, folder)])
     assert codes[0] == 0
     assert is_whole(folder / "x")
     assert leftovers(folder) == []

@@ -30,7 +30,7 @@ _WARM.set_forkserver_preload(
     + [f"scaffold.commands.{verb}" for verb in ("adopt", "diff", "new", "status", "undo", "update")]
 )
 
-
+SECONDS = 300.0  # for one command, on a machine that is busy with others
 KILL, INTERRUPT, FILL = "kill", "interrupt", "fill"
 REACHED = "(the trap)"
 
@@ -54,27 +54,21 @@ def warm(argv: Sequence[str], env: Mapping[str, str], trap: Trap | None = None) 
     Output and errors come as one text.
     """
     with tempfile.NamedTemporaryFile() as said:
-        process = _launch(argv, env, (said.name, said.name), trap, None)
-        process.join()
-        return process.exitcode or 0, said.read().decode("utf-8", "replace")
+        process = _launch(argv, env, (said.name, said.name), trap)
+        return _end(process, SECONDS), said.read().decode("utf-8", "replace")
 
 
 def cli(
     *argv: str | Path,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
-    seconds: float = 300,
+    seconds: float = SECONDS,
 ) -> Done:
     """Run `mlops-scaffold` like the function of that name in `support`, but sooner."""
     words = [str(word) for word in argv]
-    env = dict(env or {}) | ({"PWD": str(cwd)} if cwd else {})
     with tempfile.NamedTemporaryFile("r") as output, tempfile.NamedTemporaryFile("r") as errors:
-        process = _launch(words, env, (output.name, errors.name), None, None)
-        process.join(seconds)
-        if process.is_alive():
-            process.kill()
-            raise TimeoutError(f"{words} took longer than {seconds} s")
-        return Done(words, process.exitcode or 0, output.read(), errors.read())
+        process = _launch(words, env or {}, (output.name, errors.name), cwd=cwd)
+        return Done(words, _end(process, seconds), output.read(), errors.read())
 
 
 class Paused:
@@ -83,7 +77,7 @@ class Paused:
     def __init__(self, argv: Sequence[str], env: Mapping[str, str], trap: Trap) -> None:
         self._output = tempfile.NamedTemporaryFile()  # noqa: SIM115 - until the end
         self._control, theirs = _WARM.Pipe()
-        self._process = _launch(argv, env, (self._output.name,) * 2, trap, theirs)
+        self._process = _launch(argv, env, (self._output.name,) * 2, trap, control=theirs)
         theirs.close()
         self.steps: int = self._control.recv()  # how many it has behind it
 
@@ -102,7 +96,7 @@ class Paused:
     def end(self) -> None:
         """Stop waiting."""
         self._control.send((None, None, False))
-        self._process.join()
+        _end(self._process, SECONDS)
         self._output.close()
 
 
@@ -110,13 +104,24 @@ def _launch(
     argv: Sequence[str],
     env: Mapping[str, str],
     outputs: tuple[str, str],
-    trap: Trap | None,
-    control: Connection | None,
+    trap: Trap | None = None,
+    *,
+    cwd: Path | None = None,
+    control: Connection | None = None,
 ) -> BaseProcess:
-    args = (list(argv), clean_environment() | dict(env), outputs, trap, control)
+    args = (list(argv), clean_environment() | dict(env), outputs, trap, cwd, control)
     process = _WARM.Process(target=_main, args=args)
     process.start()
     return process
+
+
+def _end(process: BaseProcess, seconds: float) -> int:
+    """Wait for the end of a process, and return its exit code."""
+    process.join(seconds)
+    if process.is_alive():
+        process.kill()
+        raise TimeoutError(f"the command took longer than {seconds} s")
+    return process.exitcode or 0
 
 
 def _main(
@@ -124,6 +129,7 @@ def _main(
     env: dict[str, str],
     outputs: tuple[str, str],
     trap: Trap | None,
+    cwd: Path | None,
     control: Connection | None,
 ) -> None:
     from scaffold.__main__ import main
@@ -134,8 +140,8 @@ def _main(
     tempfile.tempdir = None
     os.environ.clear()
     os.environ.update(env)
-    if "PWD" in env:
-        os.chdir(env["PWD"])
+    if cwd:
+        os.chdir(cwd)
     sys.argv = ["mlops-scaffold", *argv]
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if trap:

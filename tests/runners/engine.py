@@ -14,6 +14,7 @@ from tests.runners.once import alone
 
 LOG = Path("/var/log/dockerd-tests.log")
 START_SECONDS = 60
+SECONDS = 900  # for one call; a build may have to download much
 
 
 class Unavailable(Exception):
@@ -59,7 +60,18 @@ def output(*argv: str | Path, text: str = "", env: Mapping[str, str] | None = No
     """What a program prints; a failure is `Unavailable` with its last words."""
     words = [str(word) for word in argv]
     given = os.environ | dict(env or {})
-    done = subprocess.run(words, input=text, env=given, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(
+            words,
+            input=text,
+            env=given,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise Unavailable(f"{' '.join(words[:3])} did not end within {SECONDS} s") from None
     if done.returncode:
         lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         raise Unavailable(f"{' '.join(words[:3])} failed: {' | '.join(lines[-3:])}")

@@ -95,7 +95,7 @@ class Repository:
         if event == "merge_request_event":
             words = ("--unset-variable=CI_COMMIT_BRANCH", *words)
         env = {"PATH": os.pathsep.join((str(tools()), clean_environment()["PATH"]))}
-        return run(tools() / "gitlab-ci-local", *words, cwd=self.path, env=env, seconds=1200)
+        return run(tools() / "gitlab-ci-local", *words, cwd=self.path, env=env, seconds=900)
 
 
 def clone(project: Path, path: Path, image: str) -> Repository:
