@@ -18,7 +18,7 @@ from .config import ROOT, Environment, OpsError, environments, find, package_nam
 from .console import Steps, complain, say, table
 from .deploy import deploy, promote, rollback, up
 from .release import CHAMPION, GATE, Release, build, carried, checked_out, golden_rows, load, newest
-from .release import run as execute
+from .state import run as execute
 
 Options = argparse.Namespace
 STATUS = ("environment", "release", "since", "health", "requests", "errors", "megabytes", "url")

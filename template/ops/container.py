@@ -12,7 +12,8 @@ import shlex
 
 from . import image
 from .config import Environment, OpsError
-from .release import Release, run
+from .release import Release
+from .state import run
 
 SOME = "containers"  # a file in the run folder that says: some were started
 

@@ -16,7 +16,8 @@ import uuid
 from typing import Any
 
 from .config import ROOT, STATE, OpsError, package_name
-from .release import Release, amend, differing, golden_rows, run, sha256
+from .release import Release, amend, differing, golden_rows, sha256
+from .state import run
 
 USER = 10001  # the one that the Dockerfile names
 # A container finds nothing that it may write to, and gets no right beyond those of a plain user.

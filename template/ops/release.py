@@ -19,7 +19,6 @@ import math
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import zipfile
@@ -30,7 +29,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from .config import ROOT, STATE, Environment, OpsError, package_name
-from .state import actor, now, person, replace
+from .state import actor, authors, now, replace, run
 
 CHECKOUT = ROOT / ".state"
 RELEASES = STATE / "releases"
@@ -103,22 +102,6 @@ def build(dirty: bool = False) -> Release:
         shutil.rmtree(RELEASES / name, ignore_errors=True)  # half of an earlier one
         folder.rename(RELEASES / name)
     return release
-
-
-def authors() -> list[str]:
-    """Who made the commit that is checked out, or all that a merge brings, and who builds it.
-
-    By name, mail address, and login, as CI vendors write it into private addresses.
-    """
-    form = ("git", "log", "--format=%an <%ae>%n%(trailers:key=Co-authored-by,valueonly)")
-    since = os.environ.get("CI_COMMIT_BEFORE_SHA", "").strip("0") or "HEAD^1"
-    try:
-        found = run(*form, "--no-merges", f"{since}..HEAD")
-    except OpsError:  # there is none before it, or not in this clone
-        found = ""
-    people = re.findall(r"(.*) <((?:\d+[+-])?([^@>]*)[^>]*)>", found or run(*form, "-1"))
-    told = [person() or people[0][0], *os.environ.get("AUTHORS", "").split()]
-    return sorted({word for one in people for word in one} | set(told))
 
 
 def is_name(text: str) -> bool:
@@ -259,23 +242,6 @@ def sha256(path: Path) -> str:
     """The sha256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def run(*command: str, env: dict[str, str] | None = None, remedy: str = "") -> str:
-    """Run a program in the repository and return what it printed; its last line is the cause."""
-    variables = {k: v for k, v in os.environ.items() if k != "VIRTUAL_ENV"} | (env or {})
-    try:
-        program = os.environ.get("UV", "uv") if command[0] == "uv" else command[0]
-        words = [program, *command[1:]]
-        done = subprocess.run(
-            words, cwd=ROOT, env=variables, check=True, capture_output=True, text=True
-        )
-    except FileNotFoundError:
-        raise OpsError(f"{command[0]} is not installed", f"install {command[0]}") from None
-    except subprocess.CalledProcessError as error:
-        lines = (error.stderr.strip() or error.stdout.strip()).splitlines() or ["no message"]
-        raise OpsError(f"{' '.join(command[:3])}: {lines[-1]}", remedy) from None
-    return done.stdout
 
 
 @contextlib.contextmanager

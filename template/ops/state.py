@@ -1,17 +1,21 @@
-"""What an environment should run, who acts, and how a file is replaced whole.
+"""What an environment should run, who acts and who made it, and the small tools all that needs.
 
-Touch this file to remember something more. It starts nothing and sends nothing.
+Touch this file to remember something more. It knows of no engine and sends nothing.
 """
 
 import contextlib
 import getpass
 import os
+import re
 import socket
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from .config import ROOT, OpsError
 
 HISTORY = 10  # accepted releases remembered, so that a rollback has somewhere to go
 
@@ -66,6 +70,23 @@ def replace(path: Path, text: str) -> None:
     beside.replace(path)
 
 
+def run(*command: str, env: dict[str, str] | None = None, remedy: str = "") -> str:
+    """Run a program in the repository and return what it printed; its last line is the cause."""
+    variables = {k: v for k, v in os.environ.items() if k != "VIRTUAL_ENV"} | (env or {})
+    try:
+        program = os.environ.get("UV", "uv") if command[0] == "uv" else command[0]
+        words = [program, *command[1:]]
+        done = subprocess.run(
+            words, cwd=ROOT, env=variables, check=True, capture_output=True, text=True
+        )
+    except FileNotFoundError:
+        raise OpsError(f"{command[0]} is not installed", f"install {command[0]}") from None
+    except subprocess.CalledProcessError as error:
+        lines = (error.stderr.strip() or error.stdout.strip()).splitlines() or ["no message"]
+        raise OpsError(f"{' '.join(command[:3])}: {lines[-1]}", remedy) from None
+    return done.stdout
+
+
 def person() -> str | None:
     """Who acts in CI, which knows whom it let in."""
     return os.environ.get("GITHUB_ACTOR") or os.environ.get("GITLAB_USER_LOGIN")
@@ -77,6 +98,22 @@ def actor() -> str:
     with contextlib.suppress(KeyError, OSError):  # a container's user may have no name
         name = name or f"{getpass.getuser()}@{socket.gethostname()}"
     return name or f"uid {os.getuid()}"
+
+
+def authors() -> list[str]:
+    """Who made the commit that is checked out, or all that a merge brings, and who builds it.
+
+    By name, mail address, and login, as CI vendors write it into private addresses.
+    """
+    form = ("git", "log", "--format=%an <%ae>%n%(trailers:key=Co-authored-by,valueonly)")
+    since = os.environ.get("CI_COMMIT_BEFORE_SHA", "").strip("0") or "HEAD^1"
+    try:
+        found = run(*form, "--no-merges", f"{since}..HEAD")
+    except OpsError:  # there is none before it, or not in this clone
+        found = ""
+    people = re.findall(r"(.*) <((?:\d+[+-])?([^@>]*)[^>]*)>", found or run(*form, "-1"))
+    told = [person() or people[0][0], *os.environ.get("AUTHORS", "").split()]
+    return sorted({word for one in people for word in one} | set(told))
 
 
 def now() -> str:

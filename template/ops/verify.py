@@ -46,12 +46,7 @@ def acceptance(environment: Environment, release: Release) -> str:
         target = {"ACCEPTANCE_URL": str(client.base_url), "ACCEPTANCE_RELEASE": release.name}
         target["ACCEPTANCE_ROWS"] = str(release.folder / "golden.json")
         done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=os.environ | target,
-            stdout=log,
-            stderr=log,
-            check=False,
+            command, cwd=ROOT, env=os.environ | target, stdout=log, stderr=log, check=False
         )
     lines = path.read_text("utf-8").strip().splitlines() or ["pytest printed nothing"]
     if done.returncode != 0:

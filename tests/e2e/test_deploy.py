@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
+from itertools import cycle
 
 import pytest
 
 from tests.e2e.load import load
-from tests.e2e.shop import Shop
+from tests.e2e.shop import Shop, wait_until
+from tests.support import run
 
 FAULTS = [
     ("ends", "start", "the weights are missing"),
@@ -104,6 +107,33 @@ def test_a_canary_that_is_slower_than_the_old_release_is_taken_out(shop: Shop) -
     assert "canary 10 %" in done.stdout and "the old one" in done.stderr, done.stdout + done.stderr
     assert under_way.end().failures == {}
     assert shop.served() == before
+
+
+def test_a_deploy_that_is_told_more_than_once_to_stop_still_puts_things_right(shop: Shop) -> None:
+    before, bad = shop.served(), shop.releases[2]
+    state = shop.path / ".state/production/state.json"
+    with shop.setting("verify", "ready_seconds", "60"), shop.fault("hangs"):
+        deploy = shop.start("deploy", "--env", "production", "--release", bad)
+        wait_until(lambda: bad in state.read_text(), 30, "the start")
+        for number in cycle((signal.SIGINT, signal.SIGTERM, signal.SIGHUP)):
+            if deploy.poll() is not None:
+                break
+            deploy.send_signal(number)
+            time.sleep(0.02)  # the undo takes longer
+        said = deploy.communicate(timeout=60)[0]
+    assert deploy.returncode, said  # 130, or the signal that came when all was done
+    assert f"{before} serves, as before" in said
+    assert bad not in state.read_text()
+    assert shop.served() == before
+
+
+def test_a_reader_that_goes_away_is_no_fault_of_status_but_may_hide_what_up_says(
+    shop: Shop,
+) -> None:
+    for verb, code in (("status", 0), ("up", 1)):
+        script = f"'{shop.python}' -m ops {verb} | true; echo ${{PIPESTATUS[0]}}"
+        done = run("bash", "-c", script, cwd=shop.path)
+        assert (done.stdout, done.stderr) == (f"{code}\n", ""), verb
 
 
 def test_an_environment_takes_only_what_passed_the_one_before(shop: Shop) -> None:

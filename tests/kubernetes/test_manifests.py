@@ -48,6 +48,24 @@ def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return made
 
 
+MAKE = """
+from ops.release import Release
+known = {name: "1" for name in Release.model_fields if Release.model_fields[name].is_required()}
+made = Release.model_validate(known | {"name": "1234567-12345678", "dirty": False})
+made.folder.mkdir(parents=True)
+(made.folder / "release.json").write_text(made.model_dump_json())
+"""
+
+
+def test_without_a_cluster_a_deploy_is_refused_and_says_what_names_one(project: Path) -> None:
+    sh(sys.executable, "-c", MAKE, cwd=project)
+    words = ("deploy", "--env", "test", "--release", "1234567-12345678")
+    done = run(sys.executable, "-m", "ops", *words, cwd=project, env={"KUBECONFIG": ""})
+    shutil.rmtree(project / ".state")
+    assert done.returncode == 1
+    assert "error: no cluster is named" in done.stderr and "KUBECONFIG" in done.stderr
+
+
 @cache
 def sent(project: Path) -> dict[str, list[Any]]:
     """The objects by environment and step, such as `production canary 10`."""

@@ -82,14 +82,16 @@ class Forge:
         actor: str,
         inputs: Mapping[str, str] | None = None,
         *more: str,
+        branch: str = "main",
     ) -> Run:
-        """Let something happen on the main branch while it is at a commit; `more` is for act."""
-        sh("git", "checkout", "-q", "-B", "main", commit, cwd=self.repository)
+        """Let something happen on a branch while it is at a commit; `more` is for act."""
+        sh("git", "checkout", "-q", "-B", branch, commit, cwd=self.repository)
         number = next(self.numbers)
         given = [("--input", f"{key}={value}") for key, value in (inputs or {}).items()]
         if event in ("push", "workflow_dispatch"):  # act itself would take a tag for the branch
             told = self.folder / "event.json"
-            told.write_text(json.dumps({"ref": "refs/heads/main", "inputs": dict(inputs or {})}))
+            ref = f"refs/heads/{branch}"
+            told.write_text(json.dumps({"ref": ref, "inputs": dict(inputs or {})}))
             given.append(("--eventpath", str(told)))
         argv = [
             *(str(Path(sys.executable).with_name("act")), event, "--actor", actor, "--json"),

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support import sh
+import pytest
+
+from tests.support import run, sh
 from tests.template.conftest import python
 
-CODE = "from ops.release import authors; print(*authors(), sep='\\n')"
+CODE = "from ops.state import authors; print(*authors(), sep='\\n')"
+
+APPROVE = """
+from ops import config, deploy, release
+production = config.find("production").model_copy(update={"approval": True})
+made = release.Release.model_construct(name="r", authors=["Ann", "ann@example.com", "ann-b"])
+print(deploy.approval(production, made, "seen", ""))
+"""
 
 
 def authors(project: Path, **env: str) -> set[str]:
@@ -39,6 +48,28 @@ def test_a_merge_is_made_by_all_whose_commits_it_brings(fresh_project: Path) -> 
     sh("git", *merger, "merge", "-q", "--no-ff", "-m", "Merge", "change", cwd=fresh_project)
     assert {"Ann", "ann", "Bob", "bob"} <= authors(fresh_project)
     assert "Eve" in authors(fresh_project, GITLAB_USER_LOGIN="Eve")
+
+
+def test_the_logins_that_a_vendor_tells_of_a_push_are_authors_too(fresh_project: Path) -> None:
+    assert {"dan", "fay"} <= authors(fresh_project, AUTHORS="dan fay")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"GITHUB_ACTOR": "Ann-B"},
+        {"GITLAB_USER_LOGIN": "a", "GITLAB_USER_EMAIL": "Ann@example.com"},
+        {"GITLAB_USER_LOGIN": "a", "GITLAB_USER_NAME": "ann"},
+    ],
+    ids=["login", "address", "name"],
+)
+def test_an_author_cannot_approve_whatever_the_vendor_calls_them(
+    fresh_project: Path, told: dict[str, str]
+) -> None:
+    done = run(python(fresh_project), "-c", APPROVE, cwd=fresh_project, env=told)
+    assert "and so cannot approve it for production" in done.stderr
+    others = told | {name: "bob" for name in told}
+    assert sh(python(fresh_project), "-c", APPROVE, cwd=fresh_project, env=others) == "bob\n"
 
 
 def test_in_a_shallow_clone_the_author_is_that_of_the_one_commit_there(

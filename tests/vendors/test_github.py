@@ -119,6 +119,13 @@ def test_its_author_cannot_approve_it(forge: Forge, brought: Run) -> None:
     assert "rehearsal" not in run.log()
 
 
+def test_from_another_branch_it_is_not_approved(forge: Forge, brought: Run) -> None:
+    inputs = {"run": str(brought.number), "reason": "quickly"}
+    button = "critical", "deploy.yml", "workflow_dispatch", "bob", inputs, "--dryrun"
+    assert forge.run(*button).jobs == {"production": "success"}
+    assert forge.run(*button, branch="mine").jobs == {}
+
+
 def test_another_person_approves_it_with_a_reason(forge: Forge, brought: Run) -> None:
     inputs = {"run": str(brought.number), "reason": "seen $HOME on 200 patients"}
     run = forge.run("critical", "deploy.yml", "workflow_dispatch", "bob", inputs)

@@ -121,7 +121,7 @@ def test_a_push_to_the_main_branch_goes_to_production_without_any_setting(
     for name in ROAD:
         said = re.findall(rf"(?m)^{name} +> +{name} +(.*)", internal.pushed.text)
         [rehearsal] = [line for line in said if "a rehearsal" in line]
-        assert "set DEPLOY_RUNNER to deploy for real" in rehearsal
+        assert "set DEPLOY_RUNNER" in rehearsal
         assert any(line.startswith("rollback    ok") for line in said)
 
 
