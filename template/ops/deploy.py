@@ -19,12 +19,11 @@ from .state import State, person
 
 def deploy(environment: Environment, release: Release, why: str, approver: str = "") -> None:
     """Bring a release into an environment, step by step, or leave everything as it was."""
+    engine.read(environment)  # refuses where nothing can be deployed to
     before = release.environments.get(environment.after or "", {})
     if before.get("rehearsed"):
         cause = f"{release.name} has passed {environment.after} in a rehearsal only"
-        raise OpsError(cause, "start the pipeline anew, where it finds a server")
-    if not (engine.STANDS_ALONE or engine.is_real(environment)):
-        raise OpsError("no cluster is named", "export KUBECONFIG=~/.kube/config, then again")
+        raise OpsError(cause, "start the pipeline (or make ship) anew, where it is real")
     _deploy(environment, release, why, approval(environment, release, why, approver))
 
 
@@ -53,7 +52,7 @@ def _deploy(environment: Environment, release: Release, why: str, approver: str)
                 raise
         record(release, environment, "passed", approved_by=approver, why=why)
         if environment.name == list(environments())[-1] and crown(release):
-            steps.note("the best model accepted so far: the next one is measured against it")
+            steps.note("the best model accepted here so far, kept in .state/champion")
         with contextlib.suppress(OpsError):  # another environment's state may be broken
             prune({name for e in environments().values() for name in engine.read(e).history})
 
@@ -92,7 +91,7 @@ def promote(environment: Environment, release: Release, why: str, approver: str 
         )
         record(release, environment, "passed", approved_by=approver, why=why, rehearsed="yes")
     for after in environments().values():
-        if after.after == environment.name and after.approval:
+        if after.after == environment.name and after.approval and person():
             run = os.environ.get("GITHUB_RUN_ID")
             how = f"Run workflow, with run {run} and" if run else "start its job, with WHY as"
             text = f"{after.name} waits for somebody who is no author to approve it: {how} a reason"
@@ -108,11 +107,17 @@ def _bring_in(environment: Environment, release: Release, before: State, steps: 
         say(verify.smoke(environment, release))
     with steps.step("acceptance") as say:
         say(verify.acceptance(environment, release))
-    old = before.serving and engine.answered_by(environment) == before.serving
-    for percent in environment.canary if old else ():
+    old, percents = before.serving, environment.canary
+    if old and percents:
+        try:
+            engine.confirm(environment, old)
+        except OpsError as error:
+            steps.note(f"no canary, as the old release is ill: {error.cause}")
+            old = None
+    for percent in percents if old else ():
         with steps.step(f"canary {percent} %") as say:
             engine.change(environment, candidate.model_copy(update={"weight": percent}))
-            say(verify.canary(environment, str(before.serving), release))
+            say(verify.canary(environment, str(old), release))
     with steps.step("switch") as say:
         engine.change(environment, before.accept(release.name))
         say(engine.confirm(environment, release.name))

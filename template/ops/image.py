@@ -141,8 +141,11 @@ def _push(name: str, registry: str, remedy: str) -> str:
     remote = f"{registry.rstrip('/')}/{name}"
     run(*engine(), "tag", name, remote, remedy=remedy)
     run(*engine(), "push", remote, remedy=f"docker login {registry.partition('/')[0]}, then again")
-    begin = f"{remote.rpartition(':')[0]}@"
-    return next(str(known) for known in _inspect(remote, "RepoDigests") if known.startswith(begin))
+    place, known = remote.rpartition(":")[0], "\n".join(map(str, _inspect(remote, "RepoDigests")))
+    short = re.escape(place.removeprefix("docker.io/"))  # as engines write it, or do not
+    if not (found := re.search(rf"(?m)^(?:docker\.io/)?{short}(@.*)$", known)):
+        raise OpsError(f"the engine does not tell the digest of {remote}", "make push, once more")
+    return place + found[1]
 
 
 def _inspect(name: str, *keys: str) -> Any:

@@ -116,13 +116,11 @@ def load(name: str) -> Release:
     if len(found) != 1:
         what = "several releases begin with" if found else "there is no release"
         raise OpsError(f"{what} {name!r}", "ls .state/releases; make build makes a new one")
-    try:
+    with contextlib.suppress(OSError, ValueError):
         release = Release.model_validate_json(found[0].read_bytes())
-    except (OSError, ValueError):
-        release = None
-    if release is None or release.folder != found[0].parent:  # broken, or another one's
-        raise OpsError(f"{found[0]} is broken", "restore it, or deploy another release")
-    return release
+        if release.folder == found[0].parent:  # else it is another one's
+            return release
+    raise OpsError(f"{found[0]} is broken", "restore it, or deploy another release")
 
 
 def newest() -> Release:

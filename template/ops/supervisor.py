@@ -108,9 +108,9 @@ def processes(environment: Environment) -> list[Process]:
 def stop_group(environment: Environment, group: str) -> None:
     """Stop the processes of a release (nothing may route to it any more) or of Envoy."""
 
-    def running() -> list[Process]:
-        mine = [p for p in processes(environment) if p.group == group]
-        return [p for p in mine if p.statename not in ENDED]
+    def running() -> bool:
+        mine = (p for p in processes(environment) if p.group == group)
+        return any(p.statename not in ENDED for p in mine)
 
     _call(environment).stopProcessGroup(group, False)
     until(lambda: not running(), STOP_SECONDS + 5)

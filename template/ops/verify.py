@@ -17,6 +17,7 @@ import httpx
 from . import engine
 from .config import ROOT, Environment, OpsError
 from .release import Release, differing, golden_rows, same
+from .state import replace
 
 Answer = tuple[Any, float]  # what a release said, and how many milliseconds it took
 
@@ -38,17 +39,14 @@ def acceptance(environment: Environment, release: Release) -> str:
     """The tests in tests/acceptance pass against this release in this environment."""
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/acceptance"]
     path = environment.logs / "acceptance.log"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        engine.asking(environment, release.name) as client,
-        path.open("w", encoding="utf-8") as log,
-    ):
+    with engine.asking(environment, release.name) as client:
         target = {"ACCEPTANCE_URL": str(client.base_url), "ACCEPTANCE_RELEASE": release.name}
         target["ACCEPTANCE_ROWS"] = str(release.folder / "golden.json")
         done = subprocess.run(
-            command, cwd=ROOT, env=os.environ | target, stdout=log, stderr=log, check=False
+            command, cwd=ROOT, env=os.environ | target, capture_output=True, text=True, check=False
         )
-    lines = path.read_text("utf-8").strip().splitlines() or ["pytest printed nothing"]
+    replace(path, done.stdout + done.stderr)
+    lines = (done.stdout + done.stderr).strip().splitlines() or ["pytest printed nothing"]
     if done.returncode != 0:
         failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
         raise OpsError(f"acceptance: {(failed or lines[-1:])[0]}", f"see {path}")

