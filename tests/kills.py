@@ -295,8 +295,9 @@ def kill(process: subprocess.Popen[bytes], *, group: bool, by: int = signal.SIGK
     with suppress(ProcessLookupError):
         (os.killpg if group else os.kill)(process.pid, by)
     code = process.wait(SECONDS)
+    deadline = time.monotonic() + SECONDS
     with suppress(ProcessLookupError):
-        while True:
+        while time.monotonic() < deadline:
             os.killpg(process.pid, 0)
             time.sleep(0.001)
     return code

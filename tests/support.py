@@ -1,6 +1,7 @@
 """Helpers of the tests: run programs as a person would, write small templates and repositories."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,10 +22,11 @@ CACHE = os.environ.setdefault("TEST_SCAFFOLD_CACHE", tempfile.mkdtemp(prefix="sc
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment of a person who is in no virtual environment and in no git hook."""
+    """The environment of a person who is in no virtual environment, git hook or CI job."""
     python = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
-    left_out = (*python, "UV_RUN_RECURSION_DEPTH", "NO_COLOR")
-    others = ("GIT_", "MLOPS_", "COPIER_", "MAKE", "MFLAGS")
+    vendors = ("AUTHORS", "DEPLOY_RUNNER", "REGISTRY", "WHY")  # what the pipeline listens to
+    left_out = (*python, *vendors, "UV_RUN_RECURSION_DEPTH", "NO_COLOR")
+    others = ("GIT_", "MLOPS_", "COPIER_", "MAKE", "MFLAGS", "GITHUB_", "GITLAB_", "CI_", "OPS_")
     env = {
         name: value
         for name, value in os.environ.items()
@@ -115,6 +117,10 @@ def checkout(folder: Path) -> Path:
         if (ROOT / name).is_file() and not name.startswith(("tests/", "benchmarks/", "docs/")):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
+    facts = folder / "pyproject.toml"  # the copy is of no release, even when its original is
+    facts.write_text(
+        re.sub("(?m)^version = .*", 'version = "0.0.1.dev0"', facts.read_text(), count=1)
+    )
     commit(folder)
     return folder
 

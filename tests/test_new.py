@@ -38,8 +38,8 @@ def test_the_answers_file_names_the_canonical_url_and_a_version(project: Path) -
 
 
 def test_nothing_in_a_new_project_names_a_place_on_this_machine(tmp_path: Path) -> None:
-    assert cli("new", tmp_path / "churn-model", *QUICK).returncode == 0
-    home = str(Path.home())
+    home = str(tmp_path.with_name("somebodys-home"))
+    assert cli("new", tmp_path / "churn-model", *QUICK, env={"HOME": home}).returncode == 0
     for path in (tmp_path / "churn-model").rglob("*"):
         if path.is_file() and ".git" not in path.parts:
             text = path.read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ from scaffold.drift import Difference
 from scaffold.plan import AnswerKind, FileKind, Outcome
 from tests.pages import SITUATIONS, Reader, follow
 from tests.support import ROOT, cli
-from tests.test_terminal import type_at
+from tests.terminal import ENTER, Person
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
@@ -103,20 +103,17 @@ def test_a_page_is_short() -> None:
         assert len(text_of(page).splitlines()) <= (230 if page.name == "json.md" else 190), page
 
 
-def test_at_a_terminal_a_person_is_asked_as_the_page_says(
-    reader: Reader, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_at_a_terminal_a_person_is_asked_as_the_page_says(reader: Reader) -> None:
     (block,) = re.findall(
         r"(?ms)^<!-- terminal -->\n```text\n(.*?)^```$", text_of(DOCS / "update.md")
     )
     reader.settle("clashing")
-    for name in ("HOME", "GIT_CONFIG_NOSYSTEM"):
-        monkeypatch.setenv(name, reader.environment[name])
-    code, screen = type_at(reader.at, "update", keys=["y", "\r"])
-    assert code == 0, screen
-    seen = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen)
+    env = {name: reader.environment[name] for name in ("HOME", "GIT_CONFIG_NOSYSTEM")}
+    person = Person(reader.at, "update", env=env)
+    person.see("Apply?").press("y").see("What shall be done?").press(ENTER)
+    assert person.end() == 0, person.screen
     for line in block.splitlines():
-        assert line.strip() in seen, line
+        assert line.strip() in person.screen, line
     assert reader.type("git ls-files -u").output == ""
 
 

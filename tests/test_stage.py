@@ -63,6 +63,7 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing(tmp_path: Path) -> None:
     folder.mkdir()
     process = start(source, folder)
     while not leftovers(folder):
+        assert process.poll() is None
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 130

@@ -216,8 +216,9 @@ def _branch(control: Connection, number: int) -> int:
             with suppress(ProcessLookupError):
                 (os.killpg if group else os.kill)(copy, signal.SIGKILL)
         _, status = os.waitpid(copy, 0)
+        deadline = time.monotonic() + 60
         with suppress(ProcessLookupError):
-            while True:  # what it has started may go on
+            while time.monotonic() < deadline:  # what it has started may go on
                 os.killpg(copy, 0)
                 time.sleep(0.001)
         for handle in range(3, 99):  # the lock is the copy's, and goes with it

@@ -48,7 +48,9 @@ def box(image: str, *options: str, arguments: tuple[str, ...] = ()) -> Iterator[
     try:
         where = docker("port", name, "8080").split()[0]
         made = Box(name, int(where.rpartition(":")[2]))
+        deadline = time.monotonic() + 60
         while not arguments and not _is_ready(made):
+            assert time.monotonic() < deadline, docker("logs", name)
             time.sleep(0.01)
         yield made
     finally:

@@ -91,8 +91,10 @@ def _builds(path: str) -> bool:
 
 def _answers(path: str) -> bool:
     command = [path, "version", "--format", "{{.Server.Version}}"]
-    done = subprocess.run(command, capture_output=True, timeout=30, check=False)
-    return done.returncode == 0
+    try:
+        return subprocess.run(command, capture_output=True, timeout=30, check=False).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
 
 
 def _start(path: str) -> None:

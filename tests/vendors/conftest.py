@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -31,11 +32,17 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def locked(rendered: Callable[..., Path], project: Path) -> Callable[..., Path]:
-    """The same with the `uv.lock` of `project`, which is not committed yet."""
+    """The same with the `uv.lock` of `project` and with more patience, not committed yet."""
 
     def lock(**answers: str | int) -> Path:
         made = rendered(**answers)
         shutil.copy(project / "uv.lock", made)
+        settings = made / "ops/environments.toml"
+        text = settings.read_text()
+        for limit, value in {"ready_seconds": 120, "slack_ms": 1000}.items():  # we may be busy
+            text, count = re.subn(f"(?m)^{limit} = .*", f"{limit} = {value}", text)
+            assert count == 1
+        settings.write_text(text)
         return made
 
     return lock
