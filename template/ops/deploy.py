@@ -125,7 +125,8 @@ def _bring_in(environment: Environment, release: Release, before: State, steps: 
 
 def rollback(environment: Environment, why: str) -> None:
     """Give the traffic back to the release before the one that serves."""
-    name, now, answers = environment.name, engine.read(environment), engine.answered_by(environment)
+    name, now = environment.name, engine.read(environment)
+    answers = engine.answered_by(environment).partition(" ")[0]  # well or ill
     # A rollback that was cut off has remembered where to go, and another release still answers.
     cut_off = not now.candidate and is_name(answers) and answers not in now.history
     # A canary that was cut off is what has to go, not the release that serves beside it.

@@ -11,7 +11,7 @@ from itertools import cycle
 import pytest
 
 from tests.e2e.load import load
-from tests.e2e.shop import Shop, wait_until
+from tests.e2e.shop import Shop, kill, wait_until
 from tests.support import run
 
 FAULTS = [
@@ -111,6 +111,18 @@ def test_a_canary_that_is_slower_than_the_old_release_is_taken_out(shop: Shop) -
     assert "canary 10 %" in done.stdout and "the old one" in done.stderr, done.stdout + done.stderr
     assert under_way.end().failures == {}
     assert shop.served() == before
+
+
+def test_a_canary_is_left_out_aloud_when_the_old_release_is_ill(shop: Shop) -> None:
+    bad, well = shop.releases[2], shop.other()
+    shop.deploy("production", bad)
+    with shop.fault("ends"):
+        for number in range(2):
+            kill(shop.server(bad, number))
+        done = shop.ops("deploy", "--env", "production", "--release", well)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "no canary, as the old release is ill" in done.stdout
+    assert shop.served() == well
 
 
 def test_a_deploy_that_is_told_more_than_once_to_stop_still_puts_things_right(shop: Shop) -> None:
