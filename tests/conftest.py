@@ -20,12 +20,18 @@ __all__ = ["clean_environment", "cli", "run", "sh"]
 # A suite that a shell started in the background ignores Ctrl-C, and so would all that it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-LONGEST = ("tests/vendors/test_github.py", "tests/vendors/test_gitlab.py")
+# The longest begin, so that no worker is left alone with one; but the two vendors one after the
+# other, or they would fetch the same things at the same time.
+FIRST = ("tests/vendors/test_gitlab.py", "tests/template/", "tests/vendors/test_github.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files that take longest come first, so that no worker is left alone with one."""
-    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+    """Put the files that take longest where they are in nobody's way."""
+
+    def place(item: pytest.Item) -> int:
+        return next((n for n, name in enumerate(FIRST) if item.nodeid.startswith(name)), len(FIRST))
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")
