@@ -113,18 +113,6 @@ def test_a_canary_that_is_slower_than_the_old_release_is_taken_out(shop: Shop) -
     assert shop.served() == before
 
 
-def test_a_canary_is_left_out_aloud_when_the_old_release_is_ill(shop: Shop) -> None:
-    bad, well = shop.releases[2], shop.other()
-    shop.deploy("production", bad)
-    with shop.fault("ends"):
-        for number in range(2):
-            kill(shop.server(bad, number))
-        done = shop.ops("deploy", "--env", "production", "--release", well)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "no canary, as the old release is ill" in done.stdout
-    assert shop.served() == well
-
-
 def test_a_deploy_that_is_told_more_than_once_to_stop_still_puts_things_right(shop: Shop) -> None:
     before, bad = shop.served(), shop.releases[2]
     state = shop.path / ".state/production/state.json"
@@ -251,3 +239,15 @@ def test_uncommitted_work_is_not_released_unless_it_is_said_and_then_it_is_marke
         (shop.path / "notes.txt").unlink()
     assert refused.returncode == 1 and "not committed: notes.txt" in refused.stderr
     assert marked.returncode == 0 and "-dirty-" in marked.stdout
+
+
+def test_a_canary_is_left_out_aloud_when_the_old_release_is_ill(shop: Shop) -> None:
+    bad, well = shop.releases[2], shop.other()
+    shop.deploy("production", bad)
+    with shop.fault("ends"):
+        for number in range(2):
+            kill(shop.server(bad, number))
+        done = shop.ops("deploy", "--env", "production", "--release", well)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "no canary, as the old release is ill" in done.stdout
+    assert shop.served() == well
