@@ -25,7 +25,7 @@ def clean_environment() -> dict[str, str]:
     """The environment of a person who is in no virtual environment, git hook or CI job."""
     python = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
     vendors = ("AUTHORS", "DEPLOY_RUNNER", "REGISTRY", "WHY")  # what the pipeline listens to
-    left_out = (*python, *vendors, "UV_RUN_RECURSION_DEPTH", "NO_COLOR")
+    left_out = (*python, *vendors, "UV_RUN_RECURSION_DEPTH", "NO_COLOR", "PYTEST_ADDOPTS")
     others = ("GIT_", "MLOPS_", "COPIER_", "MAKE", "MFLAGS", "GITHUB_", "GITLAB_", "CI_", "OPS_")
     env = {
         name: value

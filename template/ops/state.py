@@ -1,4 +1,4 @@
-"""What an environment should run, who acts and who made it, and the small tools all that needs.
+"""What an environment should run, who acts, who made a release, and how a program is run.
 
 Touch this file to remember something more. It knows of no engine and sends nothing.
 """

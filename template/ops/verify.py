@@ -45,8 +45,8 @@ def acceptance(environment: Environment, release: Release) -> str:
         done = subprocess.run(
             command, cwd=ROOT, env=os.environ | target, capture_output=True, text=True, check=False
         )
-    replace(path, done.stdout + done.stderr)
-    lines = (done.stdout + done.stderr).strip().splitlines() or ["pytest printed nothing"]
+    replace(path, said := done.stdout + done.stderr)
+    lines = said.strip().splitlines() or ["pytest printed nothing"]
     if done.returncode != 0:
         failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
         raise OpsError(f"acceptance: {(failed or lines[-1:])[0]}", f"see {path}")

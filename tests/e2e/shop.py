@@ -193,6 +193,12 @@ class Shop:
         found = [x for x in json.loads(done.stdout) if x["environment"] == environment]
         return dict(found[0])
 
+    def patience(self) -> float:
+        """Three times as long as a look at the status takes now: more, where much else goes on."""
+        started = time.monotonic()
+        self.status()
+        return 3 * (time.monotonic() - started)
+
     def audit(self, environment: str = "production") -> list[dict[str, Any]]:
         """The audit log."""
         lines = (self.path / ".state" / environment / "audit.jsonl").read_text().splitlines()

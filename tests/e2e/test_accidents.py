@@ -65,9 +65,10 @@ def test_a_killed_server_costs_no_request_and_is_soon_back(shop: Shop) -> None:
     path = server.cmdline()[-1]
     with load(shop.port(), shop.row) as under_way:
         time.sleep(1 if shop.runtime == "process" else 6)  # it may have come up just now
+        patience = max(2 if shop.runtime == "process" else 6, shop.patience())
         kill(server)
-        wait_until(lambda: not answers(path), 10, "dying")
-        wait_until(lambda: answers(path), 60, "coming back")
+        wait_until(lambda: not answers(path), patience / 2, "dying")
+        wait_until(lambda: answers(path), patience, "coming back")
     assert under_way.end().failures == {}
     said = shop.ops("status").stdout
     assert "2/2 ready" in said and f"{release}-0 had ended; it was started again" in said, said
