@@ -23,7 +23,7 @@ class TemplateBundle(BuildHookInterface):  # type: ignore[type-arg]
             return
         root = Path(self.root)
         sys.path.insert(0, str(root))
-        from scaffold import bundle
+        from scaffold.origin import bundle
 
         inside = f"scaffold/{bundle.NAME}"
         if (root / ".git").exists():

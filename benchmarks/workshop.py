@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmarks.programs import timed
-from scaffold import ports
+from scaffold.project import ports
 from tests.e2e.shop import Shop
 from tests.support import checkout
 

@@ -34,7 +34,7 @@ def main() -> None:
 def _prepare() -> None:
     from pathlib import Path
 
-    from scaffold.interrupts import spare_imports
+    from scaffold.ground.interrupts import spare_imports
 
     spare_imports()
     for name in ("stdout", "stderr"):

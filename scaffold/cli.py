@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from scaffold.errors import boundary
-from scaffold.quick import Command, Group
+from scaffold.ground.errors import boundary
+from scaffold.ground.quick import Command, Group
 
 PROJECT = typer.Argument(help="The project's folder, or its answers file.", show_default=False)
 AS_JSON = typer.Option("--json", help="Print the outcome as JSON on stdout.")

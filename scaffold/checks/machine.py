@@ -11,10 +11,12 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from scaffold import address, cache, git, setup
 from scaffold.checks import SECONDS, Finding, Place, missing, ok, problem
 from scaffold.checks.system import envoy_gap, install, newer_git
-from scaffold.errors import ScaffoldError
+from scaffold.ground import cache, git
+from scaffold.ground.errors import ScaffoldError
+from scaffold.origin import address
+from scaffold.project import setup
 
 SPACE = 1 << 30  # bytes: an environment with its tools, and some releases
 _NOT_THERE = "not installed, or not on PATH"

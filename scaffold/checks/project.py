@@ -6,7 +6,6 @@ import shlex
 import shutil
 from pathlib import Path
 
-from scaffold import git, record
 from scaffold.checks import (
     Finding,
     Place,
@@ -16,6 +15,8 @@ from scaffold.checks import (
     problem,
     text_of,
 )
+from scaffold.ground import git
+from scaffold.project import record
 
 
 def answers_file(place: Place) -> Finding:
@@ -32,7 +33,7 @@ def answers_file(place: Place) -> Finding:
 
 def repository(place: Place) -> Finding:
     """Check that the project is in a Git repository into which a merge can be made."""
-    from scaffold.proceed import refuse_unfinished  # not on Windows, where doctor runs
+    from scaffold.merging.proceed import refuse_unfinished  # not on Windows, where doctor runs
 
     refuse_unfinished(place.repository())
     branch = place.git("branch", "--show-current")
@@ -41,7 +42,7 @@ def repository(place: Place) -> Finding:
 
 def last_update(place: Place) -> Finding:
     """Check that no update was killed half-way."""
-    from scaffold.journal import is_pending  # not on Windows, where doctor runs
+    from scaffold.placing.journal import is_pending  # not on Windows, where doctor runs
 
     if is_pending(place.repository()):
         return problem(

@@ -7,20 +7,22 @@ there: what is equal is brought up to date, what the person changed stays, what 
 from dataclasses import dataclass
 from pathlib import Path
 
-from scaffold import answers, console, git, record, trust, versions
-from scaffold.address import canonical_url, open_source
-from scaffold.errors import ScaffoldError
-from scaffold.journal import locked
-from scaffold.plan import Plan, answer_changes
-from scaffold.proceed import Options, current, merge_store, proceed, refuse_unfinished
-from scaffold.project import Project, find_project
-from scaffold.proposal import propose
-from scaffold.record import Record, answers_in
-from scaffold.render import preload
-from scaffold.rendered import Rendered, cache_store, render_new, render_old
-from scaffold.scratch import scratch
-from scaffold.source import HEAD, Source, Template
-from scaffold.store import Store, Tree
+from scaffold.ground import console, git
+from scaffold.ground.errors import ScaffoldError
+from scaffold.ground.scratch import scratch
+from scaffold.ground.store import Store, Tree
+from scaffold.merging.plan import Plan, answer_changes
+from scaffold.merging.proceed import Options, current, merge_store, proceed, refuse_unfinished
+from scaffold.merging.proposal import propose
+from scaffold.origin import answers, trust, versions
+from scaffold.origin.address import canonical_url, open_source
+from scaffold.origin.render import preload
+from scaffold.origin.rendered import Rendered, cache_store, render_new, render_old
+from scaffold.origin.source import HEAD, Source, Template
+from scaffold.placing.journal import locked
+from scaffold.project import record
+from scaffold.project.project import Project, find_project
+from scaffold.project.record import Record, answers_in
 
 COMPARED = 40  # releases, from the newest
 

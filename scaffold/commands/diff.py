@@ -3,14 +3,15 @@
 import json
 from pathlib import Path
 
-from scaffold import console, git, trust
-from scaffold.address import open_recorded
-from scaffold.drift import Difference, differences, patch
-from scaffold.journal import find, settle
-from scaffold.proceed import merge_store
-from scaffold.rendered import cache_store, render_old
-from scaffold.scratch import scratch
-from scaffold.source import HEAD
+from scaffold.ground import console, git
+from scaffold.ground.scratch import scratch
+from scaffold.merging.drift import Difference, differences, patch
+from scaffold.merging.proceed import merge_store
+from scaffold.origin import trust
+from scaffold.origin.address import open_recorded
+from scaffold.origin.rendered import cache_store, render_old
+from scaffold.origin.source import HEAD
+from scaffold.placing.journal import find, settle
 
 
 def diff(path: Path, to: str | None, as_json: bool) -> int:

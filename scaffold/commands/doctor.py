@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from scaffold import console
 from scaffold.checks import Finding, Place, State, look_around, machine, problem, project
-from scaffold.errors import DEBUG, ScaffoldError
+from scaffold.ground import console
+from scaffold.ground.errors import DEBUG, ScaffoldError
 
 SCHEMA = 1
 _MARKS = {State.OK: "ok", State.MISSING: "--", State.PROBLEM: "!!"}

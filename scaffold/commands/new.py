@@ -12,13 +12,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from scaffold import answers, console, git, paths, ports, setup
-from scaffold.address import open_template
-from scaffold.errors import Exit, ScaffoldError
-from scaffold.render import preload, render
-from scaffold.rendered import keep
-from scaffold.source import Template
-from scaffold.stage import Stage, check_target, stage
+from scaffold.ground import console, git, paths
+from scaffold.ground.errors import Exit, ScaffoldError
+from scaffold.origin import answers
+from scaffold.origin.address import open_template
+from scaffold.origin.render import preload, render
+from scaffold.origin.rendered import keep
+from scaffold.origin.source import Template
+from scaffold.project import ports, setup
+from scaffold.project.stage import Stage, check_target, stage
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from scaffold import console, trust, versions
-from scaffold.address import open_recorded
-from scaffold.drift import Difference, differences, kept_tree
-from scaffold.errors import Exit, ScaffoldError
-from scaffold.project import Project, find_project
-from scaffold.record import Record
-from scaffold.rendered import cache_store
-from scaffold.scratch import scratch
-from scaffold.source import Source
+from scaffold.ground import console
+from scaffold.ground.errors import Exit, ScaffoldError
+from scaffold.ground.scratch import scratch
+from scaffold.merging.drift import Difference, differences, kept_tree
+from scaffold.origin import trust, versions
+from scaffold.origin.address import open_recorded
+from scaffold.origin.rendered import cache_store
+from scaffold.origin.source import Source
+from scaffold.project.project import Project, find_project
+from scaffold.project.record import Record
 
 SECONDS = 120.0
 
@@ -79,7 +80,7 @@ def status(path: Path, as_json: bool) -> int:
     """Print the status and return the exit code: 5 when behind, 1 when that is not known."""
     project = _find(path)
     if (project.state / "pending").exists() or (project.state / "making").exists():
-        from scaffold.journal import settle  # rarely needed, and not quick to import
+        from scaffold.placing.journal import settle  # rarely needed, and not quick to import
 
         settle(project)
     with scratch() as work:
@@ -102,7 +103,9 @@ def _find(path: Path) -> Project:
     try:
         return find_project(path)
     except ScaffoldError:
-        from scaffold.journal import find  # a killed command may have the answers file to place
+        from scaffold.placing.journal import (
+            find,  # a killed command may have the answers file to place
+        )
 
         return find(path)
 

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from scaffold import console, index, journal
-from scaffold.change import Change
-from scaffold.errors import ScaffoldError
-from scaffold.project import Project, find_project
-from scaffold.record import NAME
-from scaffold.worktree import side
+from scaffold.ground import console
+from scaffold.ground.errors import ScaffoldError
+from scaffold.placing import index, journal
+from scaffold.placing.change import Change
+from scaffold.placing.worktree import side
+from scaffold.project.project import Project, find_project
+from scaffold.project.record import NAME
 
 
 def undo(path: Path) -> int:

@@ -8,19 +8,20 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from scaffold import answers, changelog, console, git, trust, versions
-from scaffold.address import open_recorded, open_source
-from scaffold.errors import Exit, ScaffoldError
-from scaffold.journal import find, locked
-from scaffold.plan import Plan, answer_changes
-from scaffold.proceed import Options, current, merge_store, proceed, refuse_unfinished
-from scaffold.project import Project
-from scaffold.proposal import propose
-from scaffold.record import Record, answers_in
-from scaffold.render import preload
-from scaffold.rendered import cache_store, render_new, render_old
-from scaffold.scratch import scratch
-from scaffold.source import HEAD, Source, Template
+from scaffold.ground import console, git
+from scaffold.ground.errors import Exit, ScaffoldError
+from scaffold.ground.scratch import scratch
+from scaffold.merging.plan import Plan, answer_changes
+from scaffold.merging.proceed import Options, current, merge_store, proceed, refuse_unfinished
+from scaffold.merging.proposal import propose
+from scaffold.origin import answers, changelog, trust, versions
+from scaffold.origin.address import open_recorded, open_source
+from scaffold.origin.render import preload
+from scaffold.origin.rendered import cache_store, render_new, render_old
+from scaffold.origin.source import HEAD, Source, Template
+from scaffold.placing.journal import find, locked
+from scaffold.project.project import Project
+from scaffold.project.record import Record, answers_in
 
 
 @dataclass(frozen=True)

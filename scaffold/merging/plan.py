@@ -1,0 +1,177 @@
+"""The plan of an update, as data: what happens to each file and each answer. Prints nothing."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import yaml
+
+from scaffold.ground.store import Entry, Store
+from scaffold.merging.proposal import Proposal
+from scaffold.origin.answers import Answers, Questions
+
+SCHEMA = 1
+FileKind = Literal[
+    "added", "changed", "merged", "renamed", "deleted", "conflict", "kept-deleted", "left-to-add"
+]
+AnswerKind = Literal["new", "given", "changed", "refused", "hidden", "dropped"]
+Outcome = Literal["current", "planned", "updated", "conflicts"]
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """What happens to a file. `origin` is its old name, `note` says more, where there is more."""
+
+    path: str
+    change: FileKind
+    origin: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class AnswerChange:
+    """What happens to an answer: new question, given now, refused by the new version, not asked
+    any more (hidden by other answers, or dropped with its question)."""
+
+    question: str
+    change: AnswerKind
+    old: object = None
+    new: object = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that an update, or an adoption, would do."""
+
+    command: str
+    name: str
+    path: str
+    url: str
+    old: str
+    new: str
+    files: tuple[FileChange, ...] = ()
+    answers: tuple[AnswerChange, ...] = ()
+    changelog: str = ""
+
+    @property
+    def conflicts(self) -> list[FileChange]:
+        """The files with a conflict."""
+        return [change for change in self.files if change.change == "conflict"]
+
+    @property
+    def undo(self) -> str:
+        """The command that takes it back."""
+        return "mlops-scaffold undo" + ("" if self.path == "." else f" {shlex.quote(self.path)}")
+
+    def as_data(self, outcome: Outcome) -> dict[str, object]:
+        """Return the plan in the form that --json prints; docs/json.md describes it."""
+        return {
+            "schema": SCHEMA,
+            "command": self.command,
+            "outcome": outcome,
+            "path": self.path,
+            "template": {"url": self.url, "from": self.old, "to": self.new},
+            "answers": [asdict(change) for change in self.answers],
+            "files": [
+                {"path": c.path, "change": c.change, "from": c.origin, "note": c.note}
+                for c in self.files
+            ],
+            "changelog": self.changelog,
+            "undo": self.undo if outcome in ("updated", "conflicts") else None,
+        }
+
+
+def file_changes(store: Store, proposal: Proposal) -> tuple[FileChange, ...]:
+    """Return what happens to each file, by path."""
+    merged = proposal.merged
+    gone = "you deleted it, the template changed it"
+    found = [FileChange(path, "kept-deleted", note=gone) for path in merged.kept_deleted]
+    found += [FileChange(c.path, "conflict", note=c.kind) for c in merged.conflicts]
+    for path, entry in proposal.left.items():
+        found.append(FileChange(path, "left-to-add", note=None if entry else "deleted"))
+    told = proposal.conflicting
+    for change in _changed(store, proposal):
+        if change.path not in told:
+            found.append(change)
+    return tuple(sorted(found, key=lambda change: change.path))
+
+
+def _changed(store: Store, proposal: Proposal) -> list[FileChange]:
+    """Compare the project with the outcome, finding renames as Git does."""
+    moved: dict[str, str] | None = None
+    found = []
+    for letter, path, origin in _compare(store, proposal.tree, store.write(proposal.merged.files)):
+        kind = _kind(letter, proposal.merged.files.get(path), proposal.theirs.get(path))
+        note = None
+        if kind == "merged" and path not in proposal.theirs:
+            if moved is None:
+                pairs = _compare(store, proposal.base, proposal.tree)
+                moved = {new: old for _, new, old in pairs if old}
+            note = f"{moved[path]} in the template" if path in moved else None
+        found.append(FileChange(path, kind, origin, note))
+    return found
+
+
+def _compare(store: Store, before: str, after: str) -> list[tuple[str, str, str | None]]:
+    """Return letter, path and old path of what differs between two trees, as Git says it."""
+    listed = store.run("diff-tree", "-r", "-z", "-M", "--raw", before, after)
+    fields = iter(listed.split("\0"))
+    found: list[tuple[str, str, str | None]] = []
+    for facts in fields:
+        if not facts:
+            break
+        letter, path, origin = facts.split(" ")[4][0], next(fields), None
+        if letter == "R":
+            origin, path = path, next(fields)
+        found.append((letter, path, origin))
+    return found
+
+
+def _kind(letter: str, outcome: Entry | None, theirs: Entry | None) -> FileKind:
+    if letter == "A":
+        return "added"
+    if letter == "D":
+        return "deleted"
+    if letter == "R":
+        return "renamed"
+    return "changed" if outcome == theirs else "merged"
+
+
+def answer_changes(
+    before: Answers,
+    after: Answers,
+    given: Mapping[str, object],
+    questions: Questions,
+    *,
+    asked: bool,
+) -> tuple[AnswerChange, ...]:
+    """Return what happens to each answer.
+
+    Args:
+        before: as recorded.
+        after: as the new version's answers file records them.
+        given: by the person, with --data.
+        questions: what the new version asks.
+        asked: a person was asked for what is new or refused.
+
+    """
+    found = []
+    for question in dict.fromkeys([*before, *after]):
+        old, new = before.get(question), after.get(question)
+        if question not in after:
+            kind: AnswerKind = "hidden" if question in questions.asked else "dropped"
+            found.append(AnswerChange(question, kind, old))
+        elif question in given:
+            if question not in before or _text(old) != _text(new):
+                found.append(AnswerChange(question, "given", old, new))
+        elif question not in before:
+            found.append(AnswerChange(question, "new", None, new))
+        elif _text(old) != _text(new):
+            found.append(AnswerChange(question, "changed" if asked else "refused", old, new))
+    return tuple(found)
+
+
+def _text(value: object) -> str:
+    """Return a form in which 3 and "3" are equal: a question that changes type keeps its answer."""
+    return str(value) if isinstance(value, (str, int, float)) else yaml.safe_dump(value)

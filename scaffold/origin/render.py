@@ -1,0 +1,221 @@
+"""Renders one version of a template, by copier, into a folder.
+
+copier is imported late, because that takes longer than most of our commands. A template's tasks
+never run, and what copier raises leaves here as our one error type.
+"""
+
+import errno
+import importlib
+import os
+import re
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from scaffold.ground import console
+from scaffold.ground.errors import Exit, ScaffoldError
+from scaffold.origin.answers import Answers
+from scaffold.origin.source import Template
+
+# Errors that are the machine's and not the template's: a full or broken disk, a missing right.
+_MACHINES = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EMFILE)
+_REQUIRED = re.compile(r'Question "(.+)" is required')
+_INVALID = re.compile(
+    r"(?:Invalid choice for '(.+?)'|Validation error for question '(.+?)'): (.+)", re.DOTALL
+)
+
+
+def preload() -> None:
+    """Import copier beside whatever waits for git meanwhile."""
+
+    def load() -> None:
+        with suppress(Exception):  # `render` imports it again and reports the error
+            importlib.import_module("copier")
+
+    Thread(target=load, daemon=True).start()
+
+
+class RefusedAnswer(ScaffoldError):
+    """The template refuses the answer to `question`."""
+
+    question = ""
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """What came out beside the files: where the answers file is, and what an update skips."""
+
+    answers_file: str
+    skips: Callable[[str], bool]
+
+
+def render(
+    template: Template,
+    destination: Path,
+    answers: Answers,
+    *,
+    work: Path,
+    defaults: bool,
+    suggested: Answers | None = None,
+    answers_file: str | None = None,
+    updating: bool = False,
+    exclude: Sequence[str] = (),
+) -> Rendering:
+    """Render a template into a folder.
+
+    Args:
+        template: the version to render.
+        destination: its last component is the name that the template sees. It does not exist, or
+            holds only an answers file, whose answers then count as given before.
+        answers: given answers, by question.
+        work: scratch folder.
+        defaults: take defaults for what is not answered; otherwise ask on the terminal.
+        suggested: defaults that win over the template's own.
+        answers_file: its path in the project, where it is not the template that decides.
+        updating: leave out what the template excludes from updates.
+        exclude: more patterns of files to leave out.
+
+    """
+    with _inside(work), warnings.catch_warnings(record=True) as raised:
+        warnings.simplefilter("always", UserWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            rendering = _copy(
+                template,
+                destination,
+                data=answers,
+                defaults=defaults,
+                user_defaults=suggested or {},
+                answers_file=answers_file,
+                updating=updating,
+                exclude=exclude,
+            )
+        except (KeyboardInterrupt, ScaffoldError):
+            raise
+        except OSError as error:
+            if error.errno in _MACHINES:
+                raise
+            raise _explained(error, template) from error
+        except Exception as error:  # bare TypeError, ValueError, yaml and plumbum errors as well
+            raise _explained(error, template) from error
+    for text in dict.fromkeys(str(warning.message).splitlines()[0] for warning in raised):
+        console.note(text)
+    return rendering
+
+
+def _copy(
+    template: Template,
+    destination: Path,
+    *,
+    answers_file: str | None,
+    updating: bool,
+    **options: Any,
+) -> Rendering:
+    """Run copier's worker on files that are there already, instead of on a clone of its own.
+
+    copier knows the template by its address and clones it on every run; giving it the facts that it
+    would have read off that clone saves ten processes of git, and one more for every file.
+    """
+    from copier._main import Worker, _operation
+    from copier._settings import SettingsModel
+    from copier._template import Template as Theirs
+
+    facts = {
+        "vcs": "git",
+        "local_abspath": template.folder.resolve(),
+        "commit": template.version,
+        "commit_hash": template.commit,
+        "git_index_modes": {},  # the files have their modes
+    }
+    theirs = Theirs(url=template.url, ref=template.version)
+    theirs.__dict__.update(facts)
+    token = _operation.set("update" if updating else "copy")
+    try:
+        with Worker(
+            src_path=template.url,
+            dst_path=destination,
+            vcs_ref=template.version,
+            settings=SettingsModel(),
+            answers_file=Path(answers_file) if answers_file else None,
+            overwrite=True,
+            skip_answered=True,
+            skip_tasks=True,
+            quiet=True,
+            **options,
+        ) as worker:
+            worker.__dict__["template"] = theirs
+            worker.run_copy()
+            written, matches = str(worker.answers_relpath), worker.match_skip
+        return Rendering(written, lambda path: bool(matches(Path(path))))
+    finally:
+        _operation.reset(token)
+
+
+@contextmanager
+def _inside(work: Path) -> Iterator[None]:
+    """Run copier with scratch files in `work`, and where it finds no git to run."""
+    outside, scratch = dict(os.environ), tempfile.tempdir
+    environment = {**outside, "PATH": str(work), "COPIER_CACHE_DIR": str(work / "cache")}
+    _replace(environment)
+    tempfile.tempdir = str(work)
+    try:
+        from plumbum import local
+
+        # plumbum, through which copier runs programs, keeps a copy of the environment of its own.
+        with local.env():
+            local.env.clear()
+            local.env.update(environment)
+            yield
+    finally:
+        tempfile.tempdir = scratch
+        _replace(outside)
+
+
+def _replace(environment: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+def _explained(error: Exception, template: Template) -> ScaffoldError:
+    """Say in our words what copier, jinja2, yaml or git could not do."""
+    text = str(error).strip() or type(error).__name__
+    if found := _REQUIRED.search(text):
+        return ScaffoldError(
+            f"the question {found[1]!r} has no answer and no default",
+            f"give it with --data {found[1]}=...",
+            Exit.USAGE,
+        )
+    if found := _INVALID.search(text):
+        question, reason = found[1] or found[2], " ".join(found[3].split())
+        refused = RefusedAnswer(
+            reason if question in reason else f"the answer to {question!r} will not do: {reason}",
+            f"give another answer with --data {question}=...",
+            Exit.USAGE,
+        )
+        refused.question = question
+        return refused
+    kind = type(error).__name__
+    if kind == "UnsafeTemplateError":
+        features = text.splitlines()[0].rpartition(": ")[2].rstrip(".")
+        return ScaffoldError(
+            f"the template wants to run code of its own ({features}), which is never allowed here",
+            "use another template or version; `copier copy --trust` runs it, if you trust it",
+            Exit.UNSAFE,
+        )
+    if kind == "ForbiddenPathError":
+        return ScaffoldError(
+            f"the template reaches outside the project: {text.splitlines()[0]}",
+            "do not use this template as it is; tell its owner",
+            Exit.UNSAFE,
+        )
+    stderr = str(getattr(error, "stderr", "") or "")
+    lines = [line for line in stderr.splitlines() if line.startswith(("fatal:", "error:"))]
+    return ScaffoldError(
+        f"{template.url} {template.version} cannot be rendered: {(lines or text.splitlines())[0]}",
+        "give other answers or another version (--ref), or tell the template's owner",
+    )

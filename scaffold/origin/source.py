@@ -1,0 +1,216 @@
+"""A template with its versions, wherever it lies.
+
+What comes out is a `Template`: the files of one version, under the real URL and version that the
+answers file records, never under a place on this machine.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from scaffold.ground import git
+from scaffold.ground.errors import Exit, ScaffoldError
+from scaffold.origin import bundle, versions
+from scaffold.origin.extract import extracted, known
+
+HEAD = "HEAD"
+
+
+@dataclass(frozen=True)
+class Template:
+    """One version of a template, ready to be rendered.
+
+    `url` and `version` are what the answers file records, `commit` is the full hash, `folder` holds
+    the files; `ours` says that it is this project's own template.
+    """
+
+    url: str
+    version: str
+    commit: str
+    folder: Path
+    ours: bool = False
+
+    def read(self, name: str) -> str | None:
+        """Return the text of a file at the template's root, or None when there is none."""
+        file = self.folder / name
+        return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A template with all its versions.
+
+    `address` is what git is given: a URL, or a file or folder on this machine. Of a URL nothing is
+    copied before it is needed.
+    """
+
+    url: str
+    address: str
+    work: Path = field(repr=False)
+    ours: bool = False
+    folder: Path | None = None  # a repository on this machine, used in place
+    shipped: bool = False  # it came with this installation
+
+    @cached_property
+    def tags(self) -> dict[str, str]:
+        """The commit of each tag."""
+        if self._is_copied:
+            form = "--format=%(refname:strip=2)%09%(objectname)%09%(*objectname)"
+            rows = [
+                row.split("\t") for row in self.run("for-each-ref", form, "refs/tags").splitlines()
+            ]
+            return {tag: peeled or commit for tag, commit, peeled in rows}
+        try:
+            lines = git.git(
+                *("ls-remote", "--tags", "--", self.address),
+                env=git.environment(private=self.shipped),
+                seconds=git.NETWORK_SECONDS,
+            ).splitlines()
+        except git.GitError as error:
+            raise self._unreachable(error) from error
+        found: dict[str, str] = {}
+        for line in lines:
+            commit, _, tag = line.partition("\trefs/tags/")
+            found[tag] = commit
+        return {
+            tag: found.get(f"{tag}^{{}}", commit)
+            for tag, commit in found.items()
+            if not tag.endswith("^{}")
+        }
+
+    @property
+    def releases(self) -> list[str]:
+        """The tags that are versions, oldest first."""
+        return versions.releases(self.tags)
+
+    @cached_property
+    def repository(self) -> Path:
+        """The Git repository that holds the versions, copied on first use."""
+        if self.folder is not None:
+            return self.folder
+        copied = self.work / "template.git"
+        if copied.exists():
+            return copied
+        try:
+            git.git(
+                *("clone", "-q", "--bare", "--template=", "--", self.address, str(copied)),
+                env=git.environment(private=self.shipped),
+                seconds=git.NETWORK_SECONDS,
+            )
+        except git.GitError as error:
+            raise self._unreachable(error) from error
+        return copied
+
+    def run(self, *argv: str) -> str:
+        """Run git in the repository, wherever it is, and no program of its settings."""
+        return git.git(*argv, cwd=self.repository, env=self._environment)
+
+    def succeeds(self, *argv: str) -> bool:
+        """Tell whether git exits 0 in the repository."""
+        return git.succeeds(*argv, cwd=self.repository, env=self._environment)
+
+    @cached_property
+    def _environment(self) -> dict[str, str]:
+        bare = ("safe.bareRepository", "all")  # we mean this one
+        found = git.settings(self.repository, env=git.environment(config=[bare]))
+        return git.environment(config=[bare, *git.without_filters(found)])
+
+    def is_moving(self, version: str) -> bool:
+        """Tell whether a version is a tag that is moved along with releases, like v1 or stable."""
+        return version in self.tags and (
+            versions.parse(version) is None or version in versions.aliases(self.tags)
+        )
+
+    def newest(self) -> str:
+        """Return the newest release, or refuse a template that has none."""
+        newest = versions.newest(self.tags)
+        if newest is None:
+            raise ScaffoldError(
+                f"the template has no {'tag that is a version' if self.tags else 'tags'}, "
+                "so it has no released version",
+                "name the version yourself, e.g. --ref HEAD (`--to HEAD` in an update)",
+            )
+        return newest
+
+    def at(self, ref: str | None) -> Template:
+        """Return one version of the template; the newest release for None."""
+        if ref is not None and (ref.startswith("-") or not ref.strip()):
+            raise ScaffoldError(f"{ref!r} is no version", "give a tag, e.g. v1.0.0", Exit.USAGE)
+        ref = self.newest() if ref is None else ref
+        commit = self.tags.get(ref) or self._known(ref) or self._resolve(ref)
+        if ref == HEAD and self.folder is not None and self._is_dirty:
+            commit = self._with_work_tree(self.folder, commit)
+        folder = extracted(commit, self._objects, self.address, self.work)
+        return Template(self.url, self._named(commit, ref), commit, folder, self.ours)
+
+    @property
+    def _is_copied(self) -> bool:
+        return self.folder is not None or (self.work / "template.git").exists()
+
+    @property
+    def _is_dirty(self) -> bool:
+        if self.folder is None or not (self.folder / ".git").exists():
+            return False
+        return bool(self.run("status", "--porcelain").strip())
+
+    def _known(self, ref: str) -> str | None:
+        """Return the commit of a version as git describes it, if this machine has used it before.
+
+        So a version made of a work tree, which no repository holds, is found again.
+        """
+        found = versions.DESCRIBED.fullmatch(ref)
+        return known(found["commit"], self.work) if found else None
+
+    def _resolve(self, ref: str) -> str:
+        for name in (ref, f"refs/remotes/origin/{ref}"):
+            try:
+                wanted = ("rev-parse", "--verify", "-q", "--end-of-options", f"{name}^{{commit}}")
+                return self.run(*wanted).strip()
+            except git.GitError:
+                continue
+        known = ", ".join(self.releases[-5:] or sorted(self.tags)[-5:]) or "none"
+        raise ScaffoldError(
+            f"the template has no version {ref!r}", f"choose one of its tags: {known}", Exit.USAGE
+        )
+
+    def _named(self, commit: str, ref: str) -> str:
+        """Return the version to record: the release asked for or another of that commit, if any."""
+        same = [tag for tag in self.releases if self.tags[tag] == commit]
+        if same:
+            return ref if ref in same else same[-1]
+        if versions.DESCRIBED.fullmatch(ref):
+            return ref
+        here = self._scratch if self._scratch.exists() else self.repository
+        argv = ("describe", "--tags", "--always", commit)
+        return git.git(*argv, cwd=here, env=self._environment).strip()
+
+    @property
+    def _scratch(self) -> Path:
+        return self.work / "work-tree.git"
+
+    def _objects(self) -> Path:
+        """Return a repository to take files from; never one whose own settings could run."""
+        if self.folder is None:
+            return self.repository
+        if not self._scratch.exists():
+            bundle.create(self.folder, self._scratch)
+        return self._scratch
+
+    def _with_work_tree(self, folder: Path, commit: str) -> str:
+        """Return a commit on top of another, of the work tree as it stands, as copier makes it."""
+        scratch = self._objects()
+        refs = "".join(f"update refs/tags/{tag} {at}\n" for tag, at in self.tags.items())
+        refs += f"update {bundle.BRANCH} {commit}\n"
+        git.git(f"--git-dir={scratch}", "update-ref", "--stdin", stdin=refs)
+        return bundle.add_work_tree(folder, scratch, ["."])
+
+    def _unreachable(self, error: git.GitError) -> ScaffoldError:
+        return ScaffoldError(
+            f"the template {self.url} cannot be reached: {_reason(error)}",
+            "check the address, the network and your access; if it moved, give --template URL",
+        )
+
+
+def _reason(error: git.GitError) -> str:
+    lines = [line for line in error.stderr.splitlines() if line.startswith(("fatal:", "ERROR"))]
+    return (lines or error.stderr.strip().splitlines() or ["no reason given"])[0]

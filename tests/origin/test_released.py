@@ -1,0 +1,79 @@
+"""A project of any released version of the template comes to the newest, by plain copier too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scaffold.origin import bundle
+from tests.support import IDENTITY, ROOT, commit, sh
+from tests.warm import cli
+
+NEXT = "v99.0.0"  # the work tree, as if it had been released
+GIVEN = ("project_name=churn-model", "team=fraud", "port=8101")
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A repository with every release and with the work tree, and the releases' tags."""
+    folder = tmp_path_factory.mktemp("template")
+    history = folder / "history.git"
+    releases = bundle.build_history(ROOT, history)
+    sh("git", f"--git-dir={history}", "tag", NEXT, bundle.add_work_tree(ROOT, history))
+    sh("git", "clone", "-q", history, folder / "template")
+    return folder / "template", [release.tag for release in releases]
+
+
+def made(folder: Path, template: Path, tag: str) -> Path:
+    words = [word for answer in GIVEN for word in ("--data", answer)]
+    where = ("--template", template, "--ref", tag, "--no-setup", "--defaults")
+    done = cli("new", folder, *where, *words)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def tree(project: Path) -> str:
+    sh("git", "add", "-A", cwd=project)
+    return sh("git", "write-tree", cwd=project)
+
+
+def test_an_untouched_project_of_each_release_becomes_what_new_makes_today(
+    template: tuple[Path, list[str]], tmp_path: Path
+) -> None:
+    source, tags = template
+    today = tree(made(tmp_path / "today", source, NEXT))
+    assert "v0.1.0" in tags
+    for tag in tags:
+        project = made(tmp_path / tag, source, tag)
+        twin = tmp_path / f"{tag}-by-copier"
+        sh("git", "clone", "-q", project, twin)
+        done = cli("update", project, "--template", source, "--defaults")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert tree(project) == today, sh("git", "status", "--short", cwd=project)
+        sh("copier", "update", "--defaults", "--quiet", cwd=twin, env=IDENTITY)
+        assert tree(twin) == today, sh("git", "status", "--short", cwd=twin)
+
+
+def test_an_edited_project_of_the_first_release_keeps_its_edits(
+    template: tuple[Path, list[str]], tmp_path: Path
+) -> None:
+    source, _ = template
+    project = made(tmp_path / "churn-model", source, "v0.1.0")
+    edits = {
+        "src/churn_model/train.py": ("LogisticRegression(", "LogisticRegression(C=0.5, "),
+        "pyproject.toml": ("expires_after_days = 90", "expires_after_days = 30"),
+    }
+    for name, (old, new) in edits.items():
+        text = (project / name).read_text()
+        assert text.count(old) == 1, name
+        (project / name).write_text(text.replace(old, new))
+    (project / "docs/model-card.md").unlink()
+    commit(project, {"notes.md": "Ours.\n"})
+    done = cli("update", project, "--template", source, "--defaults")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name, (_, new) in edits.items():
+        assert new in (project / name).read_text(), name
+    assert (project / "notes.md").read_text() == "Ours.\n"
+    assert not (project / "docs/model-card.md").exists()
+    assert (project / "Dockerfile").exists()
