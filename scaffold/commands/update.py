@@ -11,17 +11,16 @@ from pathlib import Path
 from scaffold.ground import console, git
 from scaffold.ground.errors import Exit, ScaffoldError
 from scaffold.ground.scratch import scratch
-from scaffold.merging.plan import Plan, answer_changes
-from scaffold.merging.proceed import Options, current, merge_store, proceed, refuse_unfinished
-from scaffold.merging.proposal import propose
-from scaffold.origin import answers, changelog, trust, versions
+from scaffold.merging.plan import Plan
+from scaffold.merging.prepare import prepare, refuse_uncommitted_answers
+from scaffold.merging.proceed import Options, current, proceed, refuse_unfinished
+from scaffold.origin import answers, trust, versions
 from scaffold.origin.address import open_recorded, open_source
 from scaffold.origin.render import preload
-from scaffold.origin.rendered import cache_store, render_new, render_old
 from scaffold.origin.source import HEAD, Source, Template
 from scaffold.placing.journal import find, locked
 from scaffold.project.project import Project
-from scaffold.project.record import Record, answers_in
+from scaffold.project.record import Record
 
 
 @dataclass(frozen=True)
@@ -55,10 +54,20 @@ def update(request: Request) -> int:
         if not given and not moved and (said := _is_current(source, record, request.to)):
             return current(plan, f"{project.name} {said}", options)
         preload()
-        _refuse_uncommitted_answers(project)
+        refuse_uncommitted_answers(project)
         old, new = _old(source, record), source.at(request.to)
         _refuse_older(source, old, new)
-        code = _merge(project, record, old, new, given, options, work)
+        if not options.as_json:
+            to = f"{old.version} -> {new.version}" if old.version != new.version else new.version
+            console.title(f"{project.name}: {to}, from {new.url}")
+        prepared = prepare(project, record, old, new, given, work, asks=options.asks)
+        plan, proposal = prepared.plan, prepared.proposal
+        if not proposal.touched and not proposal.left:
+            code = current(
+                plan, f"{project.name} is already as {new.version} would make it", options
+            )
+        else:
+            code = proceed(project, prepared.store, proposal, plan, options)
         if request.template and not request.dry_run:
             trust.allow(project, source.url)
         return code
@@ -120,76 +129,3 @@ def _refuse_older(source: Source, old: Template, new: Template) -> None:
             f"{new.version} is older than the project's {old.version}",
             "to go back, use `mlops-scaffold undo`, or Git",
         )
-
-
-def _refuse_uncommitted_answers(project: Project) -> None:
-    if project.answers_file not in project.committed:
-        raise ScaffoldError(
-            f"the answers file {project.answers_file} is not committed, so the project's version "
-            "could be lost",
-            f"commit it: `git add -f {project.answers_file} && git commit`",
-        )
-    file = project.answers_file
-    if project.hashes([file]).get(file) != project.committed[file]:
-        raise ScaffoldError(
-            f"{file} is not as committed: an update, or its undoing, is unfinished",
-            "commit it first, or take it back: `mlops-scaffold undo`",
-        )
-
-
-def _merge(
-    project: Project,
-    record: Record,
-    old: Template,
-    new: Template,
-    given: answers.Answers,
-    options: Options,
-    work: Path,
-) -> int:
-    questions = answers.read_questions(new)
-    answers.check(given, questions)
-    if "/" in questions.answers_file:
-        raise ScaffoldError(
-            f"the template keeps its answers file in a folder ({questions.answers_file}), "
-            "which is not supported yet",
-            "use plain `copier update -a`, or ask its owner to put the file at the top",
-        )
-    renderings = cache_store(work, project.form)
-    name = project.name
-    if not options.as_json:
-        to = f"{old.version} -> {new.version}" if old.version != new.version else new.version
-        console.title(f"{name}: {to}, from {new.url}")
-    left_out = _left_out(answers.read_questions(old), questions)
-    base = render_old(old, project, record.answers, renderings, work, left_out)
-    rendered = render_new(new, project, record.answers, given, renderings, work, asks=options.asks)
-    if rendered.answers is None:
-        raise ScaffoldError(
-            f"{new.url} {new.version} writes no answers file, so later updates were impossible",
-            "tell its owner; its documentation calls it `{{ _copier_conf.answers_file }}.jinja`",
-        )
-    after = answers_in(rendered.answers, Path(project.answers_file))
-    changes = answer_changes(record.answers, after, given, questions, asked=options.asks)
-    refused = [change for change in changes if change.change == "refused"]
-    if refused:
-        said = "; ".join(f"{c.question}: {c.old!r} would become {c.new!r}" for c in refused)
-        raise ScaffoldError(
-            f"{new.version} refuses recorded answers: {said}",
-            f"say what to use, e.g. --data {refused[0].question}={refused[0].new}",
-            Exit.USAGE,
-        )
-    store = merge_store(project, renderings, work)
-    proposal = propose(project, store, base, rendered.tree, new.version, rendered.rendering.skips)
-    news = changelog.between(new, old.version, new.version)
-    plan = Plan("update", name, project.shown, new.url, old.version, new.version, (), changes, news)
-    if not proposal.touched and not proposal.left:
-        return current(plan, f"{name} is already as {new.version} would make it", options)
-    return proceed(project, store, proposal, plan, options)
-
-
-def _left_out(old: answers.Questions, new: answers.Questions) -> list[str]:
-    """Return the patterns that only the new version excludes: those files are the project's now.
-
-    Not those with a condition: they follow the answers, and switch a file on and off.
-    """
-    added = [pattern for pattern in new.excludes if pattern not in old.excludes]
-    return [pattern for pattern in added if "{" not in pattern or "_copier_operation" in pattern]

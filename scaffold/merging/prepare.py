@@ -1,0 +1,111 @@
+"""An update up to its proposal: two versions and their answers, rendered, merged, told as a plan.
+
+Whatever verb brings an improvement to a project goes through here. Nothing is touched: what
+becomes of the proposal is the caller's.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from scaffold.ground.errors import Exit, ScaffoldError
+from scaffold.ground.store import Store
+from scaffold.merging.plan import Plan, answer_changes
+from scaffold.merging.proceed import merge_store
+from scaffold.merging.proposal import Proposal, propose
+from scaffold.origin import answers, changelog
+from scaffold.origin.rendered import cache_store, render_new, render_old
+from scaffold.origin.source import Template
+from scaffold.project.project import Project
+from scaffold.project.record import Record, answers_in
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What an update would do (`plan`), as trees (`proposal`) in the repository that has them."""
+
+    plan: Plan
+    proposal: Proposal
+    store: Store
+
+
+def refuse_uncommitted_answers(project: Project) -> None:
+    """Refuse when the recorded version is not what the last commit says."""
+    if project.answers_file not in project.committed:
+        raise ScaffoldError(
+            f"the answers file {project.answers_file} is not committed, so the project's version "
+            "could be lost",
+            f"commit it: `git add -f {project.answers_file} && git commit`",
+        )
+    file = project.answers_file
+    if project.hashes([file]).get(file) != project.committed[file]:
+        raise ScaffoldError(
+            f"{file} is not as committed: an update, or its undoing, is unfinished",
+            "commit it first, or take it back: `mlops-scaffold undo`",
+        )
+
+
+def prepare(
+    project: Project,
+    record: Record,
+    old: Template,
+    new: Template,
+    given: answers.Answers,
+    work: Path,
+    *,
+    asks: bool,
+) -> Prepared:
+    """Render both versions, merge what changed between them into the last commit, and tell it.
+
+    Args:
+        project: with no unfinished merge, its answers file committed.
+        record: what the answers file says.
+        old: the version that it names.
+        new: the version to come.
+        given: answers that the person gave for it.
+        work: a scratch folder.
+        asks: whether a person may be asked for what is new or refused.
+
+    Raises ScaffoldError when the new version refuses an answer or cannot be rendered.
+    """
+    questions = answers.read_questions(new)
+    answers.check(given, questions)
+    if "/" in questions.answers_file:
+        raise ScaffoldError(
+            f"the template keeps its answers file in a folder ({questions.answers_file}), "
+            "which is not supported yet",
+            "use plain `copier update -a`, or ask its owner to put the file at the top",
+        )
+    renderings = cache_store(work, project.form)
+    name = project.name
+    left_out = _left_out(answers.read_questions(old), questions)
+    base = render_old(old, project, record.answers, renderings, work, left_out)
+    rendered = render_new(new, project, record.answers, given, renderings, work, asks=asks)
+    if rendered.answers is None:
+        raise ScaffoldError(
+            f"{new.url} {new.version} writes no answers file, so later updates were impossible",
+            "tell its owner; its documentation calls it `{{ _copier_conf.answers_file }}.jinja`",
+        )
+    after = answers_in(rendered.answers, Path(project.answers_file))
+    changes = answer_changes(record.answers, after, given, questions, asked=asks)
+    refused = [change for change in changes if change.change == "refused"]
+    if refused:
+        said = "; ".join(f"{c.question}: {c.old!r} would become {c.new!r}" for c in refused)
+        raise ScaffoldError(
+            f"{new.version} refuses recorded answers: {said}",
+            f"say what to use, e.g. --data {refused[0].question}={refused[0].new}",
+            Exit.USAGE,
+        )
+    store = merge_store(project, renderings, work)
+    proposal = propose(project, store, base, rendered.tree, new.version, rendered.rendering.skips)
+    news = changelog.between(new, old.version, new.version)
+    plan = Plan("update", name, project.shown, new.url, old.version, new.version, (), changes, news)
+    return Prepared(plan, proposal, store)
+
+
+def _left_out(old: answers.Questions, new: answers.Questions) -> list[str]:
+    """Return the patterns that only the new version excludes: those files are the project's now.
+
+    Not those with a condition: they follow the answers, and switch a file on and off.
+    """
+    added = [pattern for pattern in new.excludes if pattern not in old.excludes]
+    return [pattern for pattern in added if "{" not in pattern or "_copier_operation" in pattern]
