@@ -4,6 +4,7 @@ The projects come from the work tree's template (`--ref HEAD`), uncommitted chan
 """
 
 import itertools
+import os
 import shutil
 import signal
 import socket
@@ -74,8 +75,9 @@ def fresh_project(project: Path, tmp_path: Path, ports: Callable[[], int]) -> Pa
 @pytest.fixture(scope="session")
 def ports(worker_id: str) -> Callable[[], int]:
     """Hands out base ports, each the first of three free ones that no other worker is given."""
+    first = int(os.environ.get("TEST_PORTS", "20001"))  # two suites at once take others
     worker = int(worker_id.removeprefix("gw")) if worker_id.startswith("gw") else 0
-    bases: Iterator[int] = itertools.count(20001 + 800 * worker, 10)
+    bases: Iterator[int] = itertools.count(first + 800 * worker, 10)
 
     def is_free(port: int) -> bool:
         with socket.socket() as probe:
