@@ -6,6 +6,7 @@ no call outlives its time limit.
 
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -133,6 +134,8 @@ def raw(
             f"git {argv[0]} gave no answer within {seconds:.0f} s",
             "check the network or the disk, and retry",
         ) from error
+    if done.returncode in (-signal.SIGINT, 128 + signal.SIGINT):
+        raise KeyboardInterrupt  # Ctrl-C reached git before it reached us: no fault of git's
     if not 0 <= done.returncode <= allowed:
         raise GitError(argv, decode(done.stderr))
     return done.stdout

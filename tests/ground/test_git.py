@@ -78,3 +78,9 @@ def test_names_that_are_no_utf8_survive(tmp_path: Path) -> None:
     (tmp_path / name).touch()
     listed = git.git("ls-files", "-oz", cwd=tmp_path)
     assert listed == f"{name}\0"
+
+
+@pytest.mark.parametrize("who", ["$$", "$PPID"], ids=["a program of git's", "git itself"])
+def test_ctrl_c_that_reaches_git_first_is_an_interruption_and_no_fault(who: str) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        git.raw("-c", f"alias.stop=!kill -INT {who}", "stop")
