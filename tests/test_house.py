@@ -24,7 +24,7 @@ FILES = sorted(path for path in (ROOT / "scaffold").rglob("*.py") if path.name !
 
 def room_of(module: str) -> str:
     """The room that a dotted name of ours lies in."""
-    return (module.split(".") + [""])[1]
+    return [*module.split("."), ""][1]
 
 
 def imported(path: Path) -> set[str]:

@@ -20,6 +20,7 @@ from .release import Release, differing, golden_rows, same
 from .state import replace
 
 Answer = tuple[Any, float]  # what a release said, and how many milliseconds it took
+NEAR = 0.2  # how far the probabilities of two releases that answer alike may be from each other
 
 
 def smoke(environment: Environment, release: Release) -> str:
@@ -92,11 +93,17 @@ def canary(environment: Environment, old: str, new: Release) -> str:
 
 
 def agree(old: Any, new: Any) -> bool:
-    """Whether two releases answer alike: the same class, or a number within a tenth.
+    """Whether two releases answer alike: the same class and probabilities, or a number.
 
-    The old one may have refused a row that only the new one accepts.
+    Alike are a number within a tenth, and a probability within NEAR. The old release may have
+    refused a row that only the new one accepts.
     """
-    return old is not None and same(old["prediction"], new["prediction"], 0.1)
+    if old is None or not same(old["prediction"], new["prediction"], 0.1):
+        return False
+    before, after = old.get("probabilities", {}), new.get("probabilities", {})
+    return bool(before.keys() == after.keys()) and all(
+        abs(share - after[name]) <= NEAR for name, share in before.items()
+    )
 
 
 def p95(answers: list[Answer]) -> float:

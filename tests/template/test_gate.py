@@ -1,15 +1,18 @@
 """The gate: honest models pass, and each way of being bad is refused by its name."""
 
+import csv
 import json
+import re
 import shutil
 import subprocess
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.support import sh
-from tests.template.conftest import PACKAGE, python
+from tests.support import run, sh
+from tests.template.conftest import PACKAGE, Server, python
 
 Gate = Callable[..., subprocess.CompletedProcess[str]]
 HERE = Path(__file__).parent
@@ -47,7 +50,7 @@ def operate(project: Path, model: Path, tmp_path: Path) -> Callable[[str], Path]
 
     def spoil(kind: str) -> Path:
         target = tmp_path / kind
-        below = "1e9" if kind == "nan" else "12"
+        below = "12" if kind == "slice" else "1e9"
         sh(python(project), HERE / "surgery.py", kind, model, target, "0", below, cwd=project)
         return target
 
@@ -74,6 +77,64 @@ def test_a_model_that_answers_nan_is_refused(
     assert done.returncode == 1
     assert "not a finite number for 114 of 114 golden rows" in done.stdout
     assert json.loads((tmp_path / "report" / "report.json").read_text())["skill"] is None
+
+
+FAULTS = {
+    "sum": "has probabilities that are not from 0 to 1 with the sum 1",
+    "label": "is not the most probable class",
+}
+
+
+@pytest.mark.parametrize(("kind", "what"), FAULTS.items(), ids=[*FAULTS])
+def test_what_a_client_would_get_is_judged_and_such_a_model_is_not_served_either(
+    project: Path, gate: Gate, operate: Callable[[str], Path], kind: str, what: str
+) -> None:
+    bad = operate(kind)
+    done = gate(bad)
+    assert done.returncode == 1
+    assert f"the answer {what} for 114 of 114 golden rows" in done.stdout
+    served = run(python(project), "-m", f"{PACKAGE}.serve", "--model", bad, cwd=project)
+    assert (served.returncode, served.stdout) == (1, "")
+    assert served.stderr == f"error: the model's answer {what}\n  try: see to_onnx() in train.py\n"
+
+
+def test_the_figures_of_the_report_are_those_of_what_a_server_answers(
+    project: Path, server: Server, model: Path, gate: Gate, tmp_path: Path
+) -> None:
+    assert gate(model).returncode == 0
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    with (project / "data/golden.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    truth = [row.pop("diagnosis") for row in rows]
+    body = json.dumps([{name: float(value) for name, value in row.items()} for row in rows])
+    request = urllib.request.Request(f"{server.url}/predict", body.encode())
+    with urllib.request.urlopen(request) as said:
+        answers = json.load(said)
+    hits = [answer["prediction"] == true for answer, true in zip(answers, truth, strict=True)]
+    assert report["slices"]["all"]["value"] == pytest.approx(sum(hits) / len(hits))
+
+    def brier(answered: list[dict[str, float]]) -> float:
+        pairs = zip(answered, truth, strict=True)
+        return sum((p - (name == true)) ** 2 for a, true in pairs for name, p in a.items())
+
+    constant = {name: truth.count(name) / len(truth) for name in set(truth)}
+    skill = 1 - brier([a["probabilities"] for a in answers]) / brier([constant] * len(truth))
+    assert report["skill"] == pytest.approx(skill)
+
+
+@pytest.mark.parametrize("place", ["label", "probabilities", "both"])
+def test_an_export_that_is_not_the_fitted_model_is_refused_before_it_is_saved(
+    project: Path, tmp_path: Path, place: str
+) -> None:
+    done = run(python(project), HERE / "export.py", PACKAGE, place, tmp_path / "m", cwd=project)
+    assert (done.returncode, done.stdout) == (1, ""), done.stderr
+    cause, remedy = done.stderr.splitlines()
+    if place != "both":
+        assert cause == f"error: the model's answer {FAULTS['label']}"
+    else:
+        assert re.match(r"error: the exported model answers \d+ of 91 rows otherwise than", cause)
+    assert remedy == "  try: see to_onnx() in train.py"
+    assert not (tmp_path / "m").exists()
 
 
 def test_a_model_file_that_is_not_the_one_described_is_refused(

@@ -81,19 +81,26 @@ class Report:
 
 
 def measure(model: Model, rows: pd.DataFrame) -> dict[str, Slice]:
-    """How good a model is on rows of the table, all and each slice of them that is not empty.
+    """How good a model's answers are on rows of the table: on all, and on each slice that has some.
 
-    A slice's own error is held against the best constant answer to all rows.
-    Raises ValueError when the target is the same in every row, as skill has no meaning then.
+    They are those that a client gets. A slice's own error is held against the best constant answer
+    to all rows. Raises ValueError when the target is the same in every row, as skill has no meaning
+    then, and ModelError when an answer has a fault.
     """
     matrix, target = golden.encode(rows)
-    said = model.vectors(matrix)
-    actual = np.eye(len(SCHEMA.classes))[target.astype(int)] if SCHEMA.classes else target[:, None]
+    answers = model.answers(matrix)
+    named = [answer["prediction"] for answer in answers]
+    if SCHEMA.classes:
+        said = np.array([list(answer["probabilities"].values()) for answer in answers])
+        actual = np.eye(len(SCHEMA.classes))[target.astype(int)]
+        values = np.array(named) == rows[SCHEMA.target].to_numpy(str)
+    else:
+        said, actual = np.array(named)[:, None], target[:, None]
+        values = np.abs(said - actual)
     reference = ((actual.mean(axis=0) - actual) ** 2).sum(axis=1).mean()
     if not reference > 0:
         raise ValueError("every row has the same target, so no model can show skill")
     losses = ((said - actual) ** 2).sum(axis=1) / reference
-    values = said.argmax(axis=1) == target if SCHEMA.classes else np.abs(said - actual)
     masks = {ALL: np.full(len(rows), True)}
     masks |= {name: np.asarray(chooses(rows), dtype=bool) for name, chooses in SLICES.items()}
     return {
@@ -112,8 +119,9 @@ def objections(model: Model, rows: pd.DataFrame) -> Iterator[str]:
         yield "data/golden.csv changed since the training, which may have seen its rows: make train"
     tried = {"golden rows": golden.encode(rows)[0], "ends of the ranges": SCHEMA.rules[:2]}
     for name, matrix in tried.items():
-        if wrong := (~np.isfinite(model.vectors(matrix))).any(axis=1).sum():
-            yield f"the answer is not a finite number for {wrong} of {len(matrix)} {name}"
+        for what, wrong in model.faults(model.raw(matrix)):
+            if wrong.any():
+                yield f"the answer {what} for {wrong.sum()} of {len(matrix)} {name}"
 
 
 def judge(slices: dict[str, Slice], champion: dict[str, Slice], limits: Limits) -> Iterator[str]:
@@ -142,9 +150,9 @@ def champion_slices(folder: Path, rows: pd.DataFrame) -> tuple[dict[str, Slice],
             raise ModelError("it was made for another schema")
         if champion.facts.golden_fingerprint != golden.fingerprint(rows):
             raise ModelError("it may have been trained on these golden rows")
+        best = measure(champion, rows)
     except ModelError as error:
         return {}, f"not compared with the champion: {error}"
-    best = measure(champion, rows)
     return best, f"compared with the champion {champion.facts.commit[:12]}: {best[ALL].skill:.3f}"
 
 

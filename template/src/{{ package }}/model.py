@@ -6,6 +6,7 @@ uses and never loads a pickle. Touch this file to record one more fact about a m
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from .schema import Matrix, Schema
 
 ort.disable_telemetry_events()  # it would report to Microsoft
 ARTIFACTS = Path(__file__).parent / "artifacts"
+CLOSE = 1e-5  # how far probabilities may be from the sum 1, and equal ones from each other
 INPUT = "features"  # the one input of the ONNX model: float32 [rows, features]
 
 
@@ -73,23 +75,49 @@ class Model:
             cause += "numbers: the prediction or, for classes, its index and the probabilities"
             raise ModelError(cause, "see to_onnx() in train.py")
 
-    def run(self, matrix: Matrix, finite: bool = True) -> list[NDArray[Any]]:
-        """float32 [rows, features] -> the outputs of the ONNX model, as they are.
+    def raw(self, matrix: Matrix) -> list[NDArray[Any]]:
+        """float32 [rows, features] -> the outputs of the ONNX model, whatever they are.
 
-        Raises ModelError on a NaN or infinity, which is a fault of the model, if `finite`.
+        Raises ModelError when they are not as many as there are rows, or classes.
         """
         outputs: list[NDArray[Any]] = self._session.run(self.outputs, {INPUT: matrix})
-        if finite and not all(np.isfinite(o).all() for o in outputs if o.dtype.kind == "f"):
-            raise ModelError("the model gave a number that is not finite", "make gate")
+        rows, classes = len(matrix), len(self.schema.classes)
+        sizes = [output.size for output in outputs[: 1 + bool(classes)]]
+        if sizes != [rows, rows * classes][: len(sizes)] or any(len(o) != rows for o in outputs):
+            what = f"an index and {classes} probabilities" if classes else "one number"
+            raise ModelError(f"the model must give {what} a row", "see to_onnx() in train.py")
         return outputs
 
-    def vectors(self, matrix: Matrix) -> NDArray[np.float64]:
-        """Probabilities [rows, classes] or values [rows, 1], finite or not."""
-        said = self.run(matrix, finite=False)[1 if self.schema.classes else 0]
-        return said.reshape(len(matrix), len(self.schema.classes) or 1).astype(np.float64)
+    def faults(self, outputs: list[NDArray[Any]]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+        """What may be wrong with an answer, and of which rows it is true [rows]."""
+        rows = len(outputs[0])
+        finite = [np.isfinite(output).reshape(rows, -1).all(1) for output in outputs]
+        yield "is not a finite number", ~np.logical_and.reduce(finite)
+        if self.schema.classes:
+            shares, codes = outputs[1].reshape(rows, -1), outputs[0].reshape(rows)
+            far = np.abs(shares - 0.5).max(1) > 0.5 + CLOSE
+            far |= np.abs(shares.sum(1) - 1) > CLOSE
+            yield "has probabilities that are not from 0 to 1 with the sum 1", far
+            places = np.clip(codes, 0, shares.shape[1] - 1).astype(int)
+            named = shares[np.arange(rows), places]
+            yield (
+                "is not the most probable class",
+                (named < shares.max(1) - CLOSE) | (codes != places),
+            )
+
+    def run(self, matrix: Matrix) -> list[NDArray[Any]]:
+        """The same, of answers that have no fault. Raises ModelError when one has."""
+        outputs = self.raw(matrix)
+        for what, rows in self.faults(outputs):
+            if rows.any():
+                raise ModelError(f"the model's answer {what}", "see to_onnx() in train.py")
+        return outputs
 
     def answers(self, matrix: Matrix) -> list[dict[str, Any]]:
-        """What `/predict` answers, a JSON object a row. Raises ModelError as `run` does."""
+        """What `/predict` answers, a JSON object a row: the only way to a prediction.
+
+        Raises ModelError as `run` does.
+        """
         first, *rest = (output.reshape(len(matrix), -1).tolist() for output in self.run(matrix))
         classes = self.schema.classes
         if not classes:

@@ -72,6 +72,7 @@ def create_app(model: Model, release: str = "unknown") -> ASGIApp:
     told = {"release": release, **{name: getattr(facts, name) for name in names}}
     app = FastAPI(title=facts.name, version=release)
     MODEL.labels(facts.name, release, facts.model_sha256).set(1)
+    model.answers(model.schema.encode([facts.example]))  # a fault shows before the first client
 
     async def predict(request: Request) -> Response:
         try:

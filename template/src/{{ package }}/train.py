@@ -16,7 +16,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from skl2onnx import to_onnx as convert
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.base import is_classifier
@@ -32,6 +34,10 @@ from .gate import ALL, METRIC, measure
 from .golden import Target
 from .model import ARTIFACTS, INPUT, Facts, Model, ModelError, save
 from .schema import Matrix
+
+# An export in float32 is not the float64 model: an answer may be off by so much of a probability,
+# or of the target's standard deviation, and this share of the rows may be further off.
+OFF, OFTEN = 0.01, 0.01
 
 
 def estimator(seed: int) -> Any:
@@ -57,12 +63,36 @@ def to_onnx(fitted: Any, width: int) -> bytes:
     return bytes(onnx.SerializeToString(deterministic=True))
 
 
+def own(fitted: Any, matrix: Matrix) -> NDArray[Any]:
+    """What the fitted model itself says, probabilities or numbers: the export must say the same."""
+    said: NDArray[Any] = (fitted.predict_proba if SCHEMA.classes else fitted.predict)(matrix)
+    return said
+
+
+def compare(fitted: Any, model: Model, rows: pd.DataFrame) -> None:
+    """Raise ModelError when the exported model answers real rows otherwise than the fitted one."""
+    matrix, target = golden.encode(rows)
+    outputs = model.run(matrix)
+    mine = own(fitted, matrix).reshape(len(rows), -1)
+    theirs = outputs[bool(SCHEMA.classes)].reshape(len(rows), -1)
+    if mine.shape != theirs.shape:
+        raise ModelError(f"the fitted model knows {mine.shape[1]} classes", "see fit() in train.py")
+    off = np.abs(mine - theirs).max(axis=1) / (1 if SCHEMA.classes else target.std())
+    wrong = (~(off <= OFF)).sum()
+    if wrong > OFTEN * len(rows):
+        cause = (
+            f"the exported model answers {wrong} of {len(rows)} rows otherwise than the fitted one"
+        )
+        raise ModelError(f"{cause}, by up to {off.max():.2g}", "see to_onnx() in train.py")
+
+
 def train(table: pd.DataFrame, held_out: pd.DataFrame, seed: int) -> tuple[bytes, Facts]:
     """Fit on four fifths of the rows that are not golden, validate on the last fifth."""
     settings = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))
     rows = golden.training_rows(table, held_out)
     fitting, validating = train_test_split(rows, test_size=0.2, random_state=seed)
-    onnx = to_onnx(fit(*golden.encode(fitting), seed), len(SCHEMA.features))
+    fitted = fit(*golden.encode(fitting), seed)
+    onnx = to_onnx(fitted, len(SCHEMA.features))
     facts = Facts(
         name=settings["project"]["name"],
         seed=seed,
@@ -75,7 +105,9 @@ def train(table: pd.DataFrame, held_out: pd.DataFrame, seed: int) -> tuple[bytes
         schema=SCHEMA,
         **origin(settings["tool"]["mlops"]["model"]["expires_after_days"]),
     )
-    score = measure(Model(onnx, facts), validating)[ALL]
+    model = Model(onnx, facts)
+    compare(fitted, model, validating)
+    score = measure(model, validating)[ALL]
     return onnx, replace(facts, validation={"skill": score.skill, METRIC: score.value})
 
 
