@@ -1,25 +1,30 @@
 # Everything needs Python 3.11+, git and make; the rest is installed into .venv on the first call.
 PYTHON ?= python3
 PYTEST ?= -n auto --dist loadfile --no-loadscope-reorder --ignore tests/e2e
-BIN := $(CURDIR)/.venv/bin
-READY := .venv/.ready
+VENV ?= .venv
+BIN := $(CURDIR)/$(VENV)/bin
+READY := $(VENV)/.ready
+# The versions that the tests know. With NEWEST set, to anything, they take what the world has.
+KNOWN := tests/constraints.txt
+WITHIN := $(if $(NEWEST),,--constraint $(KNOWN))
 
 export PATH := $(BIN):$(PATH)
+export NEWEST
 unexport VIRTUAL_ENV
 
-.PHONY: help setup demo down test check bench picture
+.PHONY: help setup demo down test newest constraints check bench picture
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## Install mlops-scaffold and what its tests need into .venv
-$(READY): pyproject.toml
+$(READY): pyproject.toml $(KNOWN)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo 'error: Python 3.11 or newer is needed'; echo '   try: make $(MAKECMDGOALS) PYTHON=python3.12'; exit 1; }
-	@$(PYTHON) -m venv .venv || \
+	@$(PYTHON) -m venv $(VENV) || \
 	  { echo 'error: Python cannot make a virtual environment'; echo '   try: apt install python3-venv'; exit 1; }
-	@echo 'setting up .venv (once)'
-	@$(BIN)/pip install -q --disable-pip-version-check uv
-	@$(BIN)/uv pip install -q --python $(BIN)/python -e '.[dev]'
+	@echo 'setting up $(VENV) (once)'
+	@$(BIN)/pip install -q --disable-pip-version-check $(WITHIN) uv
+	@$(BIN)/uv pip install -q --python $(BIN)/python $(WITHIN) -e '.[dev]'
 	@touch $@
 
 demo: $(READY)  ## A new project, shipped to production on this machine, and one prediction
@@ -32,6 +37,14 @@ test: $(READY)  ## Run the whole test suite
 	$(BIN)/python -m pytest $(PYTEST)
 	@# Real servers under load: one test at a time, or they would measure each other.
 	$(BIN)/python -m pytest tests/e2e
+
+newest:  ## The same tests with the newest of every package: where a change of the world shows
+	@rm -rf .venv-newest
+	@$(MAKE) --no-print-directory test VENV=.venv-newest NEWEST=1
+
+constraints: $(READY)  ## Let the tests know the newest versions from now on
+	@$(BIN)/python scripts/constraints.py
+	@git diff --stat -- $(KNOWN)
 
 check: $(READY)  ## Run formatter, linter and type checker over this repository
 	pre-commit run --all-files

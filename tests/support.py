@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,6 +20,29 @@ IDENTITY = {
 Done = subprocess.CompletedProcess[str]
 # One cache for the whole session, workers included; the person's own is left alone.
 CACHE = os.environ.setdefault("TEST_SCAFFOLD_CACHE", tempfile.mkdtemp(prefix="scaffold-cache-"))
+
+KNOWN = ROOT / "tests" / "constraints.txt"
+
+
+def known_versions() -> dict[str, str]:
+    """What lets uv choose no other versions than those in KNOWN; nothing in `make newest`.
+
+    By way of a link: in these variables a space ends a path.
+    """
+    if os.environ.get("NEWEST"):
+        return {}
+    link = Path(CACHE) / KNOWN.name
+    with suppress(FileExistsError):
+        link.symlink_to(KNOWN)
+    return dict.fromkeys(("UV_CONSTRAINT", "UV_BUILD_CONSTRAINT"), str(link))
+
+
+def last_known_day() -> dict[str, str]:
+    """What `uv lock --upgrade` needs to find nothing newer than KNOWN; nothing in `make newest`."""
+    if os.environ.get("NEWEST"):
+        return {}
+    [day] = re.findall(r"(?m)^# newest: ([\d-]+)$", KNOWN.read_text())
+    return {"UV_EXCLUDE_NEWER": day}
 
 
 def clean_environment() -> dict[str, str]:
@@ -35,7 +59,7 @@ def clean_environment() -> dict[str, str]:
     # The tools beside this Python (copier, uv), also when its environment is not activated.
     beside = str(Path(sys.executable).parent)
     path = os.pathsep.join((beside, env.get("PATH", os.defpath)))
-    return env | {"PATH": path, "MLOPS_SCAFFOLD_CACHE": CACHE}
+    return env | {"PATH": path, "MLOPS_SCAFFOLD_CACHE": CACHE} | known_versions()
 
 
 def run(

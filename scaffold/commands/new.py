@@ -19,7 +19,7 @@ from scaffold.origin.address import open_template
 from scaffold.origin.render import preload, render
 from scaffold.origin.rendered import keep
 from scaffold.origin.source import Template
-from scaffold.project import ports, setup
+from scaffold.project import constraints, ports, setup
 from scaffold.project.stage import Stage, check_target, stage
 
 
@@ -48,6 +48,7 @@ def new(request: Request) -> None:
         wants_setup = template.ours if request.setup is None else request.setup
         if wants_setup:
             setup.find_uv()
+            constraints.options()  # what is wrong with them is said before anything is made
         questions = answers.read_questions(template)
         answers.check(given, questions)
         _render(staged, template, questions, given, request)

@@ -7,10 +7,12 @@ import os
 import shutil
 import subprocess
 import sysconfig
+from collections.abc import Sequence
 from pathlib import Path
 
 from scaffold.ground import console, git
 from scaffold.ground.errors import ScaffoldError
+from scaffold.project import constraints
 
 FALLBACK = {
     "GIT_AUTHOR_NAME": "mlops-scaffold",
@@ -44,8 +46,8 @@ def find_uv() -> str:
 
 
 def lock(project: Path) -> None:
-    """Write uv.lock."""
-    _uv(project, "lock")
+    """Write uv.lock, within the constraints of this machine if there are any."""
+    _uv(project, "lock", more=constraints.options())
 
 
 def sync(project: Path) -> None:
@@ -86,13 +88,16 @@ def commit(project: Path, message: str) -> bool:
     return True
 
 
-def _uv(project: Path, *argv: str) -> None:
-    """Run uv in the project, with no trace of the environment that this command runs in."""
+def _uv(project: Path, *argv: str, more: Sequence[str] = ()) -> None:
+    """Run uv in the project, with no trace of the environment that this command runs in.
+
+    What is in `more` is not for the person to type, should it fail.
+    """
     uv = find_uv()
     env = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
     env["PATH"] = os.pathsep.join([env.get("PATH", os.defpath), str(Path(uv).parent)])
     done = subprocess.run(
-        [uv, *argv],
+        [uv, *argv, *more],
         cwd=project,
         env=env | {"NO_COLOR": "1"},
         stdin=subprocess.DEVNULL,
