@@ -10,7 +10,7 @@ from pathlib import Path
 
 from scaffold.ground import git
 from scaffold.ground.errors import Exit, ScaffoldError
-from scaffold.origin import bundle, versions
+from scaffold.origin import bundle, unreachable, versions
 from scaffold.origin.extract import extracted, known
 
 HEAD = "HEAD"
@@ -21,7 +21,8 @@ class Template:
     """One version of a template, ready to be rendered.
 
     `url` and `version` are what the answers file records, `commit` is the full hash, `folder` holds
-    the files; `ours` says that it is this project's own template.
+    the files; `ours` says that it is this project's own template, `trusted` that the person lets
+    its Jinja extensions run.
     """
 
     url: str
@@ -29,6 +30,7 @@ class Template:
     commit: str
     folder: Path
     ours: bool = False
+    trusted: bool = False
 
     def read(self, name: str) -> str | None:
         """Return the text of a file at the template's root, or None when there is none."""
@@ -50,6 +52,7 @@ class Source:
     ours: bool = False
     folder: Path | None = None  # a repository on this machine, used in place
     shipped: bool = False  # it came with this installation
+    trusted: bool = False  # the person lets its Jinja extensions run
 
     @cached_property
     def tags(self) -> dict[str, str]:
@@ -141,7 +144,8 @@ class Source:
         if ref == HEAD and self.folder is not None and self._is_dirty:
             commit = self._with_work_tree(self.folder, commit)
         folder = extracted(commit, self._objects, self.address, self.work)
-        return Template(self.url, self._named(commit, ref), commit, folder, self.ours)
+        version = self._named(commit, ref)
+        return Template(self.url, version, commit, folder, self.ours, self.trusted)
 
     @property
     def _is_copied(self) -> bool:
@@ -205,12 +209,4 @@ class Source:
         return bundle.add_work_tree(folder, scratch, ["."])
 
     def _unreachable(self, error: git.GitError) -> ScaffoldError:
-        return ScaffoldError(
-            f"the template {self.url} cannot be reached: {_reason(error)}",
-            "check the address, the network and your access; if it moved, give --template URL",
-        )
-
-
-def _reason(error: git.GitError) -> str:
-    lines = [line for line in error.stderr.splitlines() if line.startswith(("fatal:", "ERROR"))]
-    return (lines or error.stderr.strip().splitlines() or ["no reason given"])[0]
+        return unreachable.explained(self.url, self.address, error)
