@@ -15,7 +15,8 @@ from scaffold.merging.plan import Plan, answer_changes
 from scaffold.merging.proceed import Options, current, merge_store, proceed, refuse_unfinished
 from scaffold.merging.proposal import propose
 from scaffold.origin import answers, trust, versions
-from scaffold.origin.address import canonical_url, open_source
+from scaffold.origin.address import open_named, open_source
+from scaffold.origin.identity import is_same
 from scaffold.origin.render import preload
 from scaffold.origin.rendered import Rendered, cache_store, render_new, render_old
 from scaffold.origin.source import HEAD, Source, Template
@@ -38,6 +39,7 @@ class Request:
     data: tuple[str, ...] = ()
     dry_run: bool = False
     as_json: bool = False
+    trust: bool = False
 
 
 def adopt(request: Request) -> int:
@@ -48,9 +50,8 @@ def adopt(request: Request) -> int:
     options = Options(asks and not request.dry_run, request.dry_run, request.as_json)
     project = find_project(request.path, answers=False)
     with locked(project), scratch() as work:
-        own = request.template == canonical_url()
-        source = open_source(None if own else request.template, work, head=request.ref == HEAD)
         before = _before(project)
+        source = _source(request, before, work)
         _refuse_adopted(project, before, source)
         refuse_unfinished(project)
         preload()
@@ -68,10 +69,17 @@ def _before(project: Project) -> Record | None:
         return None
 
 
+def _source(request: Request, before: Record | None, work: Path) -> Source:
+    head = request.ref == HEAD
+    if before is None:
+        return open_source(request.template, work, head=head, trusted=request.trust)
+    return open_named(request.template, before.url, work, head=head, trusted=request.trust)
+
+
 def _refuse_adopted(project: Project, before: Record | None, source: Source) -> None:
     if before is None:
         return
-    if before.url != source.url:
+    if not is_same(before.url, source.url):
         raise ScaffoldError(
             f"{project.place} is under another template already: {before.url}",
             "if that has moved: `mlops-scaffold update --template URL`; else remove its "

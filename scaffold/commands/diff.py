@@ -14,15 +14,18 @@ from scaffold.origin.source import HEAD
 from scaffold.placing.journal import find, settle
 
 
-def diff(path: Path, to: str | None, as_json: bool) -> int:
-    """Print the differences from the recorded version, or another, with the recorded answers."""
+def diff(path: Path, to: str | None, as_json: bool, trusted: bool = False) -> int:
+    """Print the differences from the recorded version, or another, with the recorded answers.
+
+    `trusted` lets the template's Jinja extensions run.
+    """
     git.require()
     project = find(path)
     settle(project)
     record = project.recorded()
-    trust.check(project, record.url)
     with scratch() as work:
-        source = open_recorded(record.url, work, head=to == HEAD)
+        trust.check(project, record.url, work)
+        source = open_recorded(record.url, work, head=to == HEAD, trusted=trusted)
         template = source.at(to or record.version)
         renderings = cache_store(work, project.form)
         name, file = project.name, project.answers_file

@@ -35,6 +35,7 @@ class Request:
     data_file: Path | None = None
     setup: bool | None = None
     git: bool = True
+    trust: bool = False
 
 
 def new(request: Request) -> None:
@@ -44,7 +45,7 @@ def new(request: Request) -> None:
     git.require()
     preload()
     with stage(target) as staged:
-        template = open_template(request.template, request.ref, staged.work)
+        template = open_template(request.template, request.ref, staged.work, trusted=request.trust)
         wants_setup = template.ours if request.setup is None else request.setup
         if wants_setup:
             setup.find_uv()

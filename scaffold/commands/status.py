@@ -5,10 +5,11 @@ process makes it, once.
 """
 
 import json
+import re
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scaffold.ground import console
@@ -36,6 +37,7 @@ class Status:
     differing: list[Difference] | None
     conflicts: int
     problem: str | None = None
+    remedy: str | None = None
 
     @property
     def line(self) -> str:
@@ -76,21 +78,26 @@ class Status:
         }
 
 
-def status(path: Path, as_json: bool) -> int:
-    """Print the status and return the exit code: 5 when behind, 1 when that is not known."""
+def status(path: Path, as_json: bool, trusted: bool = False) -> int:
+    """Print the status and return the exit code: 5 when behind, 1 when that is not known.
+
+    `trusted` lets the template's Jinja extensions run.
+    """
     project = _find(path)
     if (project.state / "pending").exists() or (project.state / "making").exists():
         from scaffold.placing.journal import settle  # rarely needed, and not quick to import
 
         settle(project)
     with scratch() as work:
-        found = _status(project, work)
+        found = _status(project, work, trusted)
     if as_json:
         console.say(json.dumps(found.as_data(project.shown), indent=2, default=str))
     else:
         console.say(found.line)
         if found.problem:
             console.note(found.problem)
+            if found.remedy:
+                console.detail(f"   try: {found.remedy}")
         elif found.behind:
             there = "" if project.shown == "." else f" {project.shown}"
             console.detail(f"  mlops-scaffold update --dry-run{there}  # see what is new")
@@ -110,28 +117,32 @@ def _find(path: Path) -> Project:
         return find(path)
 
 
-def _status(project: Project, work: Path) -> Status:
+def _status(project: Project, work: Path, trusted: bool) -> Status:
     record = project.recorded()
-    trust.check(project, record.url)
     conflicts = sum(set(stages) != {0} for stages in project.index().values())
+    unknown = Status(project.name, record, None, 0, None, conflicts)
     try:
-        source = open_recorded(record.url, work)
+        trust.check(project, record.url, work)
+    except trust.Unseen as error:  # nothing is said against the template, so nothing is refused
+        return replace(unknown, problem=error.cause, remedy=error.remedy)
+    try:
+        source = open_recorded(record.url, work, trusted=trusted)
         newest = source.newest()
         if source.is_moving(record.version):
             moved = (
                 f"{record.version} is a tag that is moved, so the project's version is not known"
             )
-            return Status(project.name, record, None, 0, None, conflicts, moved)
+            return replace(unknown, problem=moved)
     except ScaffoldError as error:
-        return Status(project.name, record, None, 0, None, conflicts, error.cause)
+        return replace(unknown, problem=error.cause, remedy=error.remedy)
     # A bare hash is how Git describes a commit before the first tag.
     known = versions.parse(record.version) is not None
     behind = len(versions.after(record.version, source.tags) if known else source.releases)
+    found = replace(unknown, newest=newest, behind=behind)
     try:
-        differing = _differing(project, source, record, work)
+        return replace(found, differing=_differing(project, source, record, work))
     except ScaffoldError as error:
-        return Status(project.name, record, newest, behind, None, conflicts, error.cause)
-    return Status(project.name, record, newest, behind, differing, conflicts)
+        return replace(found, problem=error.cause, remedy=error.remedy)
 
 
 def _differing(project: Project, source: Source, record: Record, work: Path) -> list[Difference]:
@@ -144,11 +155,23 @@ def _differing(project: Project, source: Source, record: Record, work: Path) -> 
     argv = [sys.executable, "-P", "-m", "scaffold", "diff", "--json", str(file)]
     try:
         done = subprocess.run(
-            argv, capture_output=True, stdin=subprocess.DEVNULL, timeout=SECONDS, check=True
+            [*argv, *(["--trust"] if source.trusted else [])],
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=SECONDS,
+            check=True,
+            text=True,
         )
+    except subprocess.CalledProcessError as error:
+        raise _told(error.stderr, record) from error
     except subprocess.SubprocessError as error:
-        raise ScaffoldError(
-            f"the files could not be compared with {record.version}",
-            "`mlops-scaffold diff` says why",
-        ) from error
+        raise _told("", record) from error
     return [Difference(file["path"], file["state"]) for file in json.loads(done.stdout)["files"]]
+
+
+def _told(errors: str, record: Record) -> ScaffoldError:
+    """Say what the other process said."""
+    said = dict(re.findall(r"(?m)^(error| +try): (.+)$", errors))
+    remedy = next((said[key] for key in said if key != "error"), "`mlops-scaffold diff` says why")
+    without = f"the files could not be compared with {record.version}"
+    return ScaffoldError(said.get("error", without), remedy)

@@ -15,7 +15,7 @@ from scaffold.merging.plan import Plan
 from scaffold.merging.prepare import prepare, refuse_uncommitted_answers
 from scaffold.merging.proceed import Options, current, proceed, refuse_unfinished
 from scaffold.origin import answers, trust, versions
-from scaffold.origin.address import open_recorded, open_source
+from scaffold.origin.address import open_named, open_recorded
 from scaffold.origin.render import preload
 from scaffold.origin.source import HEAD, Source, Template
 from scaffold.placing.journal import find, locked
@@ -34,6 +34,7 @@ class Request:
     data: tuple[str, ...] = ()
     dry_run: bool = False
     as_json: bool = False
+    trust: bool = False
 
 
 def update(request: Request) -> int:
@@ -75,10 +76,11 @@ def update(request: Request) -> int:
 
 def _source(project: Project, record: Record, request: Request, work: Path) -> Source:
     """Return the template, if the project may have it."""
+    head = request.to == HEAD
     if request.template is not None:
-        return open_source(request.template, work)
-    trust.check(project, record.url)
-    return open_recorded(record.url, work, head=request.to == HEAD)
+        return open_named(request.template, record.url, work, head=head, trusted=request.trust)
+    trust.check(project, record.url, work)
+    return open_recorded(record.url, work, head=head, trusted=request.trust)
 
 
 def _is_current(source: Source, record: Record, to: str | None) -> str | None:

@@ -11,10 +11,14 @@ from pathlib import Path
 from scaffold.ground import git, installed
 from scaffold.ground.errors import Exit, ScaffoldError
 from scaffold.origin import bundle
+from scaffold.origin.identity import SHORT, expand_short, is_same, is_url
 from scaffold.origin.source import HEAD, Source, Template
 
 PACKAGE = Path(__file__).resolve().parent.parent
-_SHORT = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}
+# A user name that is as long, or begins so, is rather a token.
+_TOKEN = re.compile(
+    r"(gh[a-z]_|github_pat_|gl[a-z]+-|ATBB|ATCTT|x-token|x-access-token|oauth2|.{24})"
+)
 
 
 @cache
@@ -30,45 +34,55 @@ def canonical_url() -> str:
     )
 
 
-def open_source(template: str | None, work: Path, *, head: bool = False) -> Source:
+def open_source(
+    template: str | None, work: Path, *, head: bool = False, trusted: bool = False
+) -> Source:
     """Find a template.
 
     Args:
-        template: URL or path; None, or the canonical URL, is the one that came with this
-            installation.
+        template: URL or path; None, or the canonical URL in any spelling, is the one that came
+            with this installation.
         work: a scratch folder that lives as long as the template is used.
         head: this project's own work tree is wanted as well, if this is its checkout.
+        trusted: the person lets the template's Jinja extensions run.
 
     """
-    if template is None:
+    return replace(_find(template, work, head=head), trusted=trusted)
+
+
+def _find(template: str | None, work: Path, *, head: bool) -> Source:
+    if template is None or is_same(template, canonical_url()):
         return _own(work, head=head)
-    path = Path(template).expanduser()
-    if path.exists():
-        return _from_path(path.resolve(), work)
-    if template.startswith(("/", "~", "./", "../")):
-        raise ScaffoldError(
-            f"there is no folder {path} to take the template from",
-            "check the path; if the template moved, give --template URL",
-        )
+    if not is_url(template):
+        return _from_path(template, work)
     url, address = _expand(template)
-    if re.match(r"https?://[^/]*@", address):
-        raise ScaffoldError(
-            "the template's URL holds a user name or password, which the project would record",
-            "leave it out and let git ask your credential helper (`git help credentials`)",
-            Exit.UNSAFE,
-        )
-    return Source(url, address, work, ours=address == canonical_url())
+    _refuse_secret(address)
+    return Source(url, address, work)
 
 
-def open_recorded(url: str, work: Path, *, head: bool = False) -> Source:
+def open_recorded(url: str, work: Path, *, head: bool = False, trusted: bool = False) -> Source:
     """Find the template that an answers file names, and keep calling it by that name."""
-    own = url == canonical_url()
-    return replace(open_source(None if own else url, work, head=head), url=url)
+    return replace(open_source(url, work, head=head, trusted=trusted), url=url)
 
 
-def open_template(template: str | None, ref: str | None, work: Path) -> Template:
+def open_named(
+    template: str, recorded: str, work: Path, *, head: bool = False, trusted: bool = False
+) -> Source:
+    """Find the template that the person names for a project of a recorded one.
+
+    Another spelling of the same is no move: it keeps the name that is recorded, unless that holds a
+    password.
+    """
+    source = open_source(template, work, head=head, trusted=trusted)
+    is_kept = is_same(template, recorded) and not _holds_secret(recorded)
+    return replace(source, url=recorded) if is_kept else source
+
+
+def open_template(
+    template: str | None, ref: str | None, work: Path, *, trusted: bool = False
+) -> Template:
     """Find the template and the version asked for; the newest release when none is."""
-    return open_source(template, work, head=ref == HEAD).at(ref)
+    return open_source(template, work, head=ref == HEAD, trusted=trusted).at(ref)
 
 
 def _own(work: Path, *, head: bool) -> Source:
@@ -95,8 +109,15 @@ def _from_checkout(checkout: Path, repository: Path, *, head: bool) -> None:
     bundle.add_work_tree(checkout, repository)
 
 
-def _from_path(path: Path, work: Path) -> Source:
+def _from_path(template: str, work: Path) -> Source:
     """Use a repository on this machine in place, as copier does; a bundle is unpacked."""
+    path = Path(template).expanduser()
+    if not path.exists():
+        raise ScaffoldError(
+            f"the template {template} cannot be reached: there is no folder {path}",
+            _elsewhere(template),
+        )
+    path = path.resolve()
     if path.is_file():
         if not git.succeeds("bundle", "list-heads", str(path)):
             raise ScaffoldError(
@@ -113,17 +134,43 @@ def _from_path(path: Path, work: Path) -> Source:
     return Source(str(path), str(path), work, folder=path)
 
 
+def _elsewhere(template: str) -> str:
+    """Say what may be meant by a path that leads nowhere."""
+    host = template.partition("/")[0]
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", template, re.ASCII) and "." not in host:
+        return f"check the path; if it is a repository on GitHub, write gh:{template}"
+    if re.match(r"[\w-]+(\.[\w-]+)*\.[a-z]{2,}/", template, re.ASCII):
+        return f"check the path; if it is a URL, write https://{template}"
+    return "check the path; if the template moved, give --template URL"
+
+
 def _expand(template: str) -> tuple[str, str]:
     """Return what copier is given, and the address git uses for it.
 
     copier knows a Git address by its prefix or its `.git`; `git+` tells it about any other.
     """
-    for short, base in _SHORT.items():
-        if template.startswith(short):
-            name = template.removeprefix(short).strip("/")
-            return template, f"{base}{name.removesuffix('.git')}.git"
+    if template.startswith(tuple(SHORT)):
+        return template, expand_short(template).removesuffix(".git") + ".git"
     address = template.removeprefix("git+")
     known = address.startswith(("git@", "git://")) or address.endswith(".git")
     if re.match(r"https://(github|gitlab)\.com/", address) and not known:
-        return template, f"{address}.git" if address == template else address
+        return template, f"{address.rstrip('/')}.git" if address == template else address
     return (template if known else f"git+{address}"), address
+
+
+def _refuse_secret(address: str) -> None:
+    if _holds_secret(address):
+        raise ScaffoldError(
+            "the template's URL holds a password, or what looks like a token, and it would be "
+            "recorded in the project",
+            "leave it out and let git ask your credential helper (`git help credentials`)",
+            Exit.UNSAFE,
+        )
+
+
+def _holds_secret(address: str) -> bool:
+    """Tell whether somebody could use what stands before the host; a user's name alone is none."""
+    found = re.match(r"([a-z+]+)://([^/]*)@[^/@]*/?([^/]*)", address)
+    if not found or found[2] == found[3]:  # an organisation on Azure DevOps, however long
+        return False
+    return ":" in found[2] or ("http" in found[1] and bool(_TOKEN.match(found[2])))

@@ -1,10 +1,12 @@
 """Which template a project may be updated from."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from tests.support import SMALL, cli, commit, sh, template
+from tests.support import IDENTITY, SMALL, commit, sh, template
+from tests.warm import cli
 
 
 @pytest.fixture
@@ -29,7 +31,9 @@ def test_a_changed_source_is_refused_and_nothing_is_rendered(moved: Path, verb: 
     assert sh("git", "status", "--porcelain", cwd=moved) == ""
 
 
-def test_a_confirmed_source_is_remembered_in_this_clone(moved: Path) -> None:
+def test_a_confirmed_source_counts_in_this_clone_and_on_the_default_branch_for_all(
+    moved: Path, tmp_path: Path
+) -> None:
     done = cli("update", moved, "--template", moved.parent / "second")
     assert done.returncode == 0, done.stderr
     assert (moved / "more.txt").read_text() == "of the second\n"
@@ -38,8 +42,113 @@ def test_a_confirmed_source_is_remembered_in_this_clone(moved: Path) -> None:
     assert cli("status", moved).returncode == 5
     assert cli("update", moved).returncode == 0
     assert (moved / "more.txt").read_text() == "later\n"
-    sh("git", "clone", "-q", moved, moved.parent / "clone")
-    assert cli("status", moved.parent / "clone").returncode == 4
+    commit(moved)
+    sh("git", "clone", "-q", moved, tmp_path / "clone")
+    for verb in ("status", "diff", "update"):
+        done = cli(verb, tmp_path / "clone")
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Path:
+    """A repository of a project whose branch `evil` names another template, and its own does not.
+
+    To make it hard the branch is also there as `HEAD` and `master`.
+    """
+    for name in ("first", "second"):
+        template(tmp_path / name)
+    made = tmp_path / "server"
+    assert cli("new", made, "--template", tmp_path / "first").returncode == 0
+    text = (made / ".copier-answers.yml").read_text()
+    sh("git", "checkout", "-q", "-b", "evil", cwd=made)
+    evil = commit(made, {".copier-answers.yml": text.replace("/first", "/second")})
+    sh("git", "checkout", "-q", "main", cwd=made)
+    for name in ("HEAD", "master"):
+        sh("git", "update-ref", f"refs/heads/{name}", evil, cwd=made)
+    return made
+
+
+def cloned(server: Path, name: str, *options: str) -> Path:
+    """A clone in the folder `name` beside the server, as over a network."""
+    folder = server.parent / name
+    sh("git", "clone", "-q", *options, server.as_uri(), folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "options",
+    [(), ("--depth=1",), ("--depth=1", "--branch=main"), ("--depth=1", "--branch=evil"), ("bare",)],
+    ids=" ".join,
+)
+def test_a_branch_under_review_cannot_bring_another_source(
+    server: Path, options: tuple[str, ...]
+) -> None:
+    if options == ("bare",):  # as continuous integration does it: nothing but one commit
+        clone = server.parent / "clone"
+        sh("git", "init", "-q", clone)
+        sh("git", "remote", "add", "origin", server.as_uri(), cwd=clone)
+        sh("git", "fetch", "-q", "--depth=1", "origin", "evil", cwd=clone)
+        sh("git", "checkout", "-q", "FETCH_HEAD", cwd=clone)
+    else:
+        clone = cloned(server, "clone", *options)
+        sh("git", "fetch", "-q", "--depth=1", "origin", "evil", cwd=clone)
+        sh("git", "checkout", "-q", "FETCH_HEAD", cwd=clone)
+    for verb in ("status", "diff", "update"):
+        done = cli(verb, clone)
+        assert done.returncode == 4, done.stderr
+        assert "another template than" in done.stderr
+    # What it says on the default branch is no fault, whatever the clone lacks.
+    sh("git", "fetch", "-q", "--depth=1", "origin", "main", cwd=clone)
+    sh("git", "checkout", "-q", "FETCH_HEAD", cwd=clone)
+    assert cli("status", clone).returncode == 0
+
+
+def test_a_move_that_the_default_branch_has_taken_counts_in_every_clone(server: Path) -> None:
+    sh("git", "merge", "-q", "--no-ff", "evil", cwd=server, env=IDENTITY)
+    shallow = cloned(server, "shallow", "--depth=1", "--branch=evil")
+    full = cloned(server, "full")
+    # It was made here and pushed, so git never noted which branch is the default.
+    sh("git", "symbolic-ref", "--delete", "refs/remotes/origin/HEAD", cwd=full)
+    for clone in (shallow, full):
+        done = cli("status", clone)
+        assert done.returncode == 0, done.stderr
+        assert sh("git", "status", "--porcelain", cwd=clone) == ""
+
+
+def test_where_nobody_can_be_asked_nothing_is_guessed(server: Path) -> None:
+    clone = cloned(server, "clone", "--depth=1", "--branch=evil")
+    server.rename(server.parent / "gone")
+    done = cli("status", clone)
+    assert done.returncode == 1
+    assert "template v1.0.0, its newest version is unknown" in done.stdout
+    assert "shallow" in done.stderr
+    assert "git fetch --unshallow" in done.stderr
+    assert json.loads(cli("status", clone, "--json").stdout)["problem"].startswith("this clone is")
+    for verb in ("diff", "update"):
+        assert cli(verb, clone).returncode == 4
+
+
+def test_asking_for_the_default_branch_runs_no_program_of_the_clone(
+    server: Path, tmp_path: Path
+) -> None:
+    clone = cloned(server, "clone", "--depth=1", "--branch=evil")
+    witness = tmp_path / "witness"
+    script = tmp_path / "evil.sh"
+    script.write_text(f"#!/bin/sh\ntouch '{witness}'\nexit 1\n")
+    script.chmod(0o755)
+    for address in ("https://127.0.0.1:1/a/b.git", "git@127.0.0.1:a/b", f"ext::{script}", "../no"):
+        settings = {
+            "remote.origin.url": address,
+            "remote.origin.uploadpack": script,
+            "core.sshCommand": script,
+            "core.gitProxy": script,
+            "core.askPass": script,
+            "credential.helper": script,
+        }
+        for key, value in settings.items():
+            sh("git", "config", key, value, cwd=clone)
+        assert cli("status", clone).returncode == 1
+        assert not witness.exists()
 
 
 def test_a_dry_run_confirms_nothing(moved: Path) -> None:
