@@ -12,6 +12,9 @@ PROJECT = typer.Argument(help="The project's folder, or its answers file.", show
 AS_JSON = typer.Option("--json", help="Print the outcome as JSON on stdout.")
 DATA = typer.Option("--data", "-d", metavar="K=V", help="Answer a question; repeatable.")
 DRY_RUN = typer.Option("--dry-run", help="Show the plan and the whole diff; change nothing.")
+TRUST = typer.Option(
+    "--trust", help="Let the template's Jinja extensions run, as in copier; its tasks stay off."
+)
 
 # Plain help: importing rich takes longer than everything else here.
 app = typer.Typer(
@@ -72,6 +75,7 @@ def new(
     git: Annotated[
         bool, typer.Option("--git/--no-git", help="Make a Git repository and the first commit.")
     ] = True,
+    trust: Annotated[bool, TRUST] = False,
 ) -> None:
     """Make a new project.
 
@@ -81,7 +85,8 @@ def new(
         from scaffold.commands.new import Request
         from scaffold.commands.new import new as run
 
-        run(Request(path, template, ref, defaults, tuple(data or ()), data_file, setup, git))
+        given = tuple(data or ())
+        run(Request(path, template, ref, defaults, given, data_file, setup, git, trust))
 
 
 @app.command(cls=Command)
@@ -97,6 +102,7 @@ def update(
     data: Annotated[list[str] | None, DATA] = None,
     dry_run: Annotated[bool, DRY_RUN] = False,
     as_json: Annotated[bool, AS_JSON] = False,
+    trust: Annotated[bool, TRUST] = False,
 ) -> None:
     """Merge the template's improvements into a project.
 
@@ -106,14 +112,16 @@ def update(
         from scaffold.commands.update import Request
         from scaffold.commands.update import update as run
 
-        request = Request(path, to, template, defaults, tuple(data or ()), dry_run, as_json)
+        request = Request(path, to, template, defaults, tuple(data or ()), dry_run, as_json, trust)
         code = run(request)
     raise typer.Exit(code)
 
 
 @app.command(cls=Command)
 def status(
-    path: Annotated[Path, PROJECT] = Path(), as_json: Annotated[bool, AS_JSON] = False
+    path: Annotated[Path, PROJECT] = Path(),
+    as_json: Annotated[bool, AS_JSON] = False,
+    trust: Annotated[bool, TRUST] = False,
 ) -> None:
     """Say how far behind its template a project is.
 
@@ -122,7 +130,7 @@ def status(
     with boundary():
         from scaffold.commands.status import status as run
 
-        code = run(path, as_json)
+        code = run(path, as_json, trust)
     raise typer.Exit(code)
 
 
@@ -133,12 +141,13 @@ def diff(
         str | None, typer.Option(metavar="TAG", help="A version; default: the project's own.")
     ] = None,
     as_json: Annotated[bool, AS_JSON] = False,
+    trust: Annotated[bool, TRUST] = False,
 ) -> None:
     """Show how a project differs from its template."""
     with boundary():
         from scaffold.commands.diff import diff as run
 
-        code = run(path, to, as_json)
+        code = run(path, to, as_json, trust)
     raise typer.Exit(code)
 
 
@@ -155,13 +164,15 @@ def adopt(
     data: Annotated[list[str] | None, DATA] = None,
     dry_run: Annotated[bool, DRY_RUN] = False,
     as_json: Annotated[bool, AS_JSON] = False,
+    trust: Annotated[bool, TRUST] = False,
 ) -> None:
     """Put an existing repository under a template."""
     with boundary():
         from scaffold.commands.adopt import Request
         from scaffold.commands.adopt import adopt as run
 
-        request = Request(path, template, ref, defaults, tuple(data or ()), dry_run, as_json)
+        given = tuple(data or ())
+        request = Request(path, template, ref, defaults, given, dry_run, as_json, trust)
         code = run(request)
     raise typer.Exit(code)
 

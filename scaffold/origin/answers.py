@@ -61,6 +61,13 @@ def external_files(template: Template) -> list[str]:
     return [path for path in paths if isinstance(path, str) and "{" not in path]
 
 
+def jinja_extensions(template: Template) -> list[str]:
+    """Return the Jinja extensions that copier.yml itself lists."""
+    text = template.read("copier.yml") or template.read("copier.yaml") or ""
+    named = _load(text, template)[0].get("_jinja_extensions")
+    return [str(name) for name in named] if isinstance(named, list) else []
+
+
 def collect(data_file: Path | None, pairs: list[str]) -> Answers:
     """Return the answers of a data file, overridden by `KEY=VALUE` pairs."""
     answers = _read_file(data_file) if data_file else {}

@@ -1,13 +1,15 @@
 """Renders one version of a template, by copier, into a folder.
 
 copier is imported late, because that takes longer than most of our commands. A template's tasks
-never run, and what copier raises leaves here as our one error type.
+never run, its Jinja extensions only where that is harmless or the person trusts it, and what copier
+raises leaves here as our one error type.
 """
 
 import errno
 import importlib
 import os
 import re
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +21,7 @@ from typing import Any
 
 from scaffold.ground import console
 from scaffold.ground.errors import Exit, ScaffoldError
+from scaffold.origin import extensions
 from scaffold.origin.answers import Answers
 from scaffold.origin.source import Template
 
@@ -28,6 +31,7 @@ _REQUIRED = re.compile(r'Question "(.+)" is required')
 _INVALID = re.compile(
     r"(?:Invalid choice for '(.+?)'|Validation error for question '(.+?)'): (.+)", re.DOTALL
 )
+_MODULE = re.compile(r"No module named '(.+?)'")
 
 
 def preload() -> None:
@@ -81,6 +85,7 @@ def render(
         exclude: more patterns of files to leave out.
 
     """
+    path = os.environ.get("PATH", os.defpath)
     with _inside(work), warnings.catch_warnings(record=True) as raised:
         warnings.simplefilter("always", UserWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -88,6 +93,7 @@ def render(
             rendering = _copy(
                 template,
                 destination,
+                path=path,
                 data=answers,
                 defaults=defaults,
                 user_defaults=suggested or {},
@@ -112,6 +118,7 @@ def _copy(
     template: Template,
     destination: Path,
     *,
+    path: str,
     answers_file: str | None,
     updating: bool,
     **options: Any,
@@ -134,13 +141,17 @@ def _copy(
     }
     theirs = Theirs(url=template.url, ref=template.version)
     theirs.__dict__.update(facts)
+    listed = theirs.jinja_extensions
+    extensions.check(listed, template)
+    if extensions.foreign(listed):  # trusted: as with plain copier it may call git
+        os.environ["PATH"] = path
     token = _operation.set("update" if updating else "copy")
     try:
         with Worker(
             src_path=template.url,
             dst_path=destination,
             vcs_ref=template.version,
-            settings=SettingsModel(),
+            settings=SettingsModel(trust={template.url} if listed else set()),
             answers_file=Path(answers_file) if answers_file else None,
             overwrite=True,
             skip_answered=True,
@@ -158,8 +169,15 @@ def _copy(
 
 @contextmanager
 def _inside(work: Path) -> Iterator[None]:
-    """Run copier with scratch files in `work`, and where it finds no git to run."""
+    """Run copier with scratch files in `work`, and where it finds no git to run.
+
+    Modules do not come from where one stands, which can be a project, nor leave bytecode beside
+    the template's files.
+    """
     outside, scratch = dict(os.environ), tempfile.tempdir
+    modules, writes = sys.path[:], sys.dont_write_bytecode
+    sys.path[:] = [entry for entry in modules if not _is_here(entry)]
+    sys.dont_write_bytecode = True
     environment = {**outside, "PATH": str(work), "COPIER_CACHE_DIR": str(work / "cache")}
     _replace(environment)
     tempfile.tempdir = str(work)
@@ -173,7 +191,15 @@ def _inside(work: Path) -> Iterator[None]:
             yield
     finally:
         tempfile.tempdir = scratch
+        sys.path[:], sys.dont_write_bytecode = modules, writes
         _replace(outside)
+
+
+def _is_here(entry: str) -> bool:
+    try:
+        return Path(entry).resolve() == Path.cwd()
+    except OSError:  # the folder is gone
+        return entry in ("", ".")
 
 
 def _replace(environment: Mapping[str, str]) -> None:
@@ -200,13 +226,8 @@ def _explained(error: Exception, template: Template) -> ScaffoldError:
         refused.question = question
         return refused
     kind = type(error).__name__
-    if kind == "UnsafeTemplateError":
-        features = text.splitlines()[0].rpartition(": ")[2].rstrip(".")
-        return ScaffoldError(
-            f"the template wants to run code of its own ({features}), which is never allowed here",
-            "use another template or version; `copier copy --trust` runs it, if you trust it",
-            Exit.UNSAFE,
-        )
+    if kind == "ExtensionNotFoundError" and (found := _MODULE.search(text)):
+        return extensions.missing(found[1])
     if kind == "ForbiddenPathError":
         return ScaffoldError(
             f"the template reaches outside the project: {text.splitlines()[0]}",

@@ -20,7 +20,14 @@ from scaffold.ground import cache, git, paths
 from scaffold.ground.errors import ScaffoldError
 from scaffold.ground.installed import version
 from scaffold.ground.store import Store
-from scaffold.origin.answers import Answers, external_files, of_their_types, read_questions
+from scaffold.origin import extensions
+from scaffold.origin.answers import (
+    Answers,
+    external_files,
+    jinja_extensions,
+    of_their_types,
+    read_questions,
+)
 from scaffold.origin.render import RefusedAnswer, Rendering, render
 from scaffold.origin.source import Template
 from scaffold.project import record
@@ -252,8 +259,11 @@ def _key(
 def _keeps(template: Template) -> tuple[bool, bool]:
     """Tell whether renderings of a template are kept at all, and whether only those of updates."""
     config = template.read("copier.yml") or template.read("copier.yaml") or ""
-    # Secrets stay out of the cache; other files' content and included questions are not in the key.
-    keeps = not _NOT_KEPT.search(config) and not any(
+    # Secrets stay out of the cache; other files' content and included questions are not in the key,
+    # and nobody knows what code of a template looks at.
+    listed = jinja_extensions(template) if "_jinja_extensions" in config else []
+    foreign = extensions.foreign(listed)
+    keeps = not (_NOT_KEPT.search(config) or foreign) and not any(
         _CHANGING.search(file.read_bytes()) for file in template.folder.rglob("*") if file.is_file()
     )
     return keeps, "_copier_operation" in config
