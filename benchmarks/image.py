@@ -17,7 +17,7 @@ from tests.e2e.containers import CONFINED, box, docker, inspect
 from tests.e2e.shop import Shop
 from tests.runners import base, engine
 
-MEGABYTES, READY = 170.0, 1.0  # the budgets
+MEGABYTES, READY = 135.0, 1.0  # the budgets
 BUILD = "from ops import image, release; print(image.build(release.newest()))"
 
 

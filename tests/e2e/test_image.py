@@ -23,7 +23,7 @@ from tests.e2e.containers import CONFINED, Box, box, docker, inspect
 from tests.e2e.shop import Shop, wait_until
 from tests.support import run, sh
 
-MOST_MEGABYTES = 170  # above the base image
+MOST_MEGABYTES = 135  # above the base image
 # The budget is one second, and benchmarks/image.py holds it on a quiet machine, where it is twice
 # the time of a container that does nothing. Here others may want the same cores, and get them.
 MOST_TIMES = 4.0
