@@ -19,7 +19,7 @@ from scaffold.origin.address import open_template
 from scaffold.origin.render import preload, render
 from scaffold.origin.rendered import keep
 from scaffold.origin.source import Template
-from scaffold.project import constraints, ports, setup
+from scaffold.project import around, constraints, ports, setup
 from scaffold.project.stage import Stage, check_target, stage
 
 
@@ -43,6 +43,8 @@ def new(request: Request) -> None:
     target = check_target(request.path)
     given = answers.collect(request.data_file, list(request.data))
     git.require()
+    if request.git:
+        around.refuse_nested(target)
     preload()
     with stage(target) as staged:
         template = open_template(request.template, request.ref, staged.work, trusted=request.trust)
@@ -138,7 +140,10 @@ def _hooks_wanted(project: Path, request: Request) -> bool:
     if not (project / ".pre-commit-config.yaml").is_file():
         return False
     if not request.git:
-        console.note("no Git repository, so no commit hooks; `make setup` installs them later")
+        later = "`make setup` installs them later"
+        if around.repository_around(project):
+            later = "those of the repository around it count"
+        console.note(f"no Git repository of its own, so no commit hooks; {later}")
         return False
     if elsewhere := setup.hooks_elsewhere(project):
         console.note(f"no hooks installed: your git runs those in {elsewhere} (core.hooksPath)")
@@ -167,6 +172,8 @@ def _close(
     """Say what is there, what is missing, and what to type next."""
     if questions.tasks:
         console.note("the template has tasks, which never run here; see its own guide")
+    if not request.git and (unread := around.ci_files_without_effect(target)):
+        console.note(unread)
     go = f"cd {shlex.quote(str(request.path))}"
     if unfinished:
         raise ScaffoldError(
