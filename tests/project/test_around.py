@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import ROOT, SMALL, commit, sh, template, write
+from tests.support import ROOT, commit, sh, template, write
 from tests.warm import cli
 
 UNSAFE = 4
