@@ -53,6 +53,7 @@ def update(request: Request) -> int:
         moved = source.url != record.url
         refuse_unfinished(project)
         if not given and not moved and (said := _is_current(source, record, request.to)):
+            _remember(project, source, request)
             return current(plan, f"{project.name} {said}", options)
         preload()
         refuse_uncommitted_answers(project)
@@ -69,9 +70,14 @@ def update(request: Request) -> int:
             )
         else:
             code = proceed(project, prepared.store, proposal, plan, options)
-        if request.template and not request.dry_run:
-            trust.allow(project, source.url)
+        _remember(project, source, request)
         return code
+
+
+def _remember(project: Project, source: Source, request: Request) -> None:
+    """Take a template that the person named for confirmed, also where there is nothing to do."""
+    if request.template and not request.dry_run:
+        trust.allow(project, source.url)
 
 
 def _source(project: Project, record: Record, request: Request, work: Path) -> Source:

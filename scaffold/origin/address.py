@@ -137,6 +137,8 @@ def _from_path(template: str, work: Path) -> Source:
 def _elsewhere(template: str) -> str:
     """Say what may be meant by a path that leads nowhere."""
     host = template.partition("/")[0]
+    if "@" in host:
+        return "check the path; if it is an address of ssh, a colon follows its host: git@HOST:PATH"
     if re.fullmatch(r"[\w.-]+/[\w.-]+", template, re.ASCII) and "." not in host:
         return f"check the path; if it is a repository on GitHub, write gh:{template}"
     if re.match(r"[\w-]+(\.[\w-]+)*\.[a-z]{2,}/", template, re.ASCII):
@@ -161,9 +163,10 @@ def _expand(template: str) -> tuple[str, str]:
 def _refuse_secret(address: str) -> None:
     if _holds_secret(address):
         raise ScaffoldError(
-            "the template's URL holds a password, or what looks like a token, and it would be "
-            "recorded in the project",
-            "leave it out and let git ask your credential helper (`git help credentials`)",
+            "the template's URL holds a password, or what looks like a token, which the project "
+            "would record",
+            "leave it out (in a project: `mlops-scaffold update --template URL`) and let git ask "
+            "your credential helper (`git help credentials`)",
             Exit.UNSAFE,
         )
 

@@ -62,10 +62,21 @@ def external_files(template: Template) -> list[str]:
 
 
 def jinja_extensions(template: Template) -> list[str]:
-    """Return the Jinja extensions that copier.yml itself lists."""
+    """Return the Jinja extensions that copier.yml itself lists, or refuse what is no list of them.
+
+    copier would take a text for its letters.
+    """
     text = template.read("copier.yml") or template.read("copier.yaml") or ""
-    named = _load(text, template)[0].get("_jinja_extensions")
-    return [str(name) for name in named] if isinstance(named, list) else []
+    if "_jinja_extensions" not in text:  # reading YAML takes its time
+        return []
+    named = _load(text, template)[0].get("_jinja_extensions", [])
+    if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
+        raise ScaffoldError(
+            f"{template.url} {template.version} is broken: its _jinja_extensions are no list of "
+            "names",
+            "tell its owner, or choose another version",
+        )
+    return named
 
 
 def collect(data_file: Path | None, pairs: list[str]) -> Answers:

@@ -29,12 +29,13 @@ _PACKAGES = {
     "copier_template_extensions": "copier-template-extensions",
     "copier_templates_extensions": "copier-templates-extensions",
 }
+SHOWN = 3  # of the extensions that are refused
 _SETTINGS = "COPIER_SETTINGS_PATH"
 
 
 def foreign(names: Iterable[str]) -> list[str]:
     """Return the extensions that are loaded only with the person's trust."""
-    return [name for name in names if not _is_known(name.replace(":", "."))]
+    return [n for n in dict.fromkeys(names) if not _is_known(n.replace(":", "."))]
 
 
 def check(names: Iterable[str], template: Template) -> None:
@@ -42,9 +43,10 @@ def check(names: Iterable[str], template: Template) -> None:
     unknown = foreign(names)
     if not unknown or template.trusted or any(_covers(e, template.url) for e in _settings()):
         return
+    more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
     raise ScaffoldError(
         "the template wants to run code of its own "
-        f"(_jinja_extensions: {', '.join(unknown)}), which nobody here has allowed",
+        f"(_jinja_extensions: {', '.join(unknown[:SHOWN])}{more}), which nobody here has allowed",
         f"if you trust {template.url}: the same again with --trust, or name it under `trust` in "
         "copier's settings.yml; its tasks stay off",
         Exit.UNSAFE,

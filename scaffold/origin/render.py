@@ -22,7 +22,7 @@ from typing import Any
 from scaffold.ground import console
 from scaffold.ground.errors import Exit, ScaffoldError
 from scaffold.origin import extensions
-from scaffold.origin.answers import Answers
+from scaffold.origin.answers import Answers, jinja_extensions
 from scaffold.origin.source import Template
 
 # Errors that are the machine's and not the template's: a full or broken disk, a missing right.
@@ -141,7 +141,7 @@ def _copy(
     }
     theirs = Theirs(url=template.url, ref=template.version)
     theirs.__dict__.update(facts)
-    listed = theirs.jinja_extensions
+    listed = [*jinja_extensions(template), *theirs.jinja_extensions]  # some may be included
     extensions.check(listed, template)
     if extensions.foreign(listed):  # trusted: as with plain copier it may call git
         os.environ["PATH"] = path

@@ -261,8 +261,7 @@ def _keeps(template: Template) -> tuple[bool, bool]:
     config = template.read("copier.yml") or template.read("copier.yaml") or ""
     # Secrets stay out of the cache; other files' content and included questions are not in the key,
     # and nobody knows what code of a template looks at.
-    listed = jinja_extensions(template) if "_jinja_extensions" in config else []
-    foreign = extensions.foreign(listed)
+    foreign = extensions.foreign(jinja_extensions(template))
     keeps = not (_NOT_KEPT.search(config) or foreign) and not any(
         _CHANGING.search(file.read_bytes()) for file in template.folder.rglob("*") if file.is_file()
     )

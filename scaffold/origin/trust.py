@@ -49,7 +49,7 @@ def check(project: Project, url: str, work: Path) -> None:
         reviewed = _tip_there(project, remote, work)
         if _names(project, reviewed, url):
             return
-    _refuse(url, is_seen=not is_shallow or reviewed is not None)
+    _refuse(url, is_seen=not is_shallow or reviewed is not None, has_tip=reviewed is not None)
 
 
 def allow(project: Project, url: str) -> None:
@@ -61,7 +61,7 @@ def allow(project: Project, url: str) -> None:
         file.write(f"{url}\n")
 
 
-def _refuse(url: str, *, is_seen: bool) -> None:
+def _refuse(url: str, *, is_seen: bool, has_tip: bool) -> None:
     command = f"`mlops-scaffold update --template {shlex.quote(url)}`"
     if not is_seen:
         raise Unseen(
@@ -69,9 +69,10 @@ def _refuse(url: str, *, is_seen: bool) -> None:
             f"fetch the rest (`git fetch --unshallow`), or confirm it: {command}",
             Exit.UNSAFE,
         )
+    fetched = "; or `git fetch`, if the default branch names it by now" if has_tip else ""
     raise ScaffoldError(
         f"the answers file names another template than the project began with: {url}",
-        f"if that is right, confirm it: {command}",
+        f"if that is right, confirm it: {command}{fetched}",
         Exit.UNSAFE,
     )
 

@@ -149,6 +149,14 @@ def test_what_only_looks_harmless_is_refused(tmp_path: Path, name: str) -> None:
     assert f"(_jinja_extensions: {name})" in done.stderr
 
 
+@pytest.mark.parametrize("text", ["jinja2.ext.do", "", "[{a: b}]"])
+def test_what_is_no_list_of_extensions_is_said(tmp_path: Path, text: str) -> None:
+    files = SMALL | {"copier.yml": f"{QUESTIONS}_jinja_extensions: {text}\n"}
+    done = cli("new", tmp_path / "p", "--template", template(tmp_path / "t", files))
+    assert done.returncode == 1
+    assert "its _jinja_extensions are no list of names" in done.stderr
+
+
 def test_an_extension_that_an_included_file_lists_is_refused_too(tmp_path: Path) -> None:
     files = lists(FOREIGN)
     files |= {"more.yml": files["copier.yml"], "copier.yml": "!include more.yml\n"}

@@ -172,6 +172,24 @@ def test_a_spelling_that_is_typed_is_no_move_and_is_not_recorded(project: Path) 
     assert sh("git", "status", "--porcelain", cwd=project) == ""
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("ml/t", "gh:ml/t"),
+        ("github.com/ml/t", "https://github.com/ml/t"),
+        ("git@github.com/ml/t", "git@HOST:PATH"),
+        ("./ml/t", "check the path"),
+    ],
+)
+def test_a_path_that_leads_nowhere_says_which_address_may_be_meant(
+    tmp_path: Path, typed: str, meant: str
+) -> None:
+    done = cli("new", "p", "--template", typed, cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"the template {typed} cannot be reached: there is no folder" in done.stderr
+    assert meant in done.stderr.splitlines()[1]
+
+
 def test_a_user_name_in_the_address_is_no_password(project: Path) -> None:
     url = "https://acme@dev.azure.com/acme/p/_git/t"
     done = at_home(project.parent, "new", project.parent / "q", "--template", url)
@@ -182,6 +200,19 @@ def test_a_user_name_in_the_address_is_no_password(project: Path) -> None:
         done = at_home(project.parent, "new", project.parent / "r", "--template", url)
         assert done.returncode == 4, secret
         assert secret not in done.stderr
+
+
+def test_a_password_in_the_answers_file_is_refused_and_goes_with_the_next_update(
+    project: Path,
+) -> None:
+    text = (project / ".copier-answers.yml").read_text()
+    leaked = text.replace("https://", "https://me:hushhush@")
+    commit(project, {".copier-answers.yml": leaked})
+    assert at_home(project.parent, "diff", project).returncode == 4
+    done = at_home(project.parent, "update", project, "--template", "https://github.com/ml/t.git")
+    assert done.returncode == 0, done.stderr
+    assert "hushhush" not in (project / ".copier-answers.yml").read_text()
+    assert "hushhush" not in done.stdout + done.stderr
 
 
 def test_a_folder_of_the_project_is_never_taken_for_an_address(project: Path) -> None:

@@ -151,6 +151,14 @@ def test_asking_for_the_default_branch_runs_no_program_of_the_clone(
         assert not witness.exists()
 
 
+def test_a_source_is_confirmed_also_where_there_is_nothing_to_update(moved: Path) -> None:
+    sh("git", "tag", "--delete", "v1.1.0", cwd=moved.parent / "second")
+    assert cli("status", moved).returncode == 4
+    done = cli("update", moved, "--template", moved.parent / "second")
+    assert "is already at v1.0.0" in done.stdout + done.stderr
+    assert cli("status", moved).returncode == 0
+
+
 def test_a_dry_run_confirms_nothing(moved: Path) -> None:
     assert cli("update", moved, "--template", moved.parent / "second", "--dry-run").returncode == 0
     assert cli("update", moved).returncode == 4
