@@ -20,6 +20,7 @@ from scaffold.project.project import Project
 
 _FILE = "sources"
 _MOVES = 20  # of the project's folder, that are followed
+_SECONDS = 60.0  # for the repository to say what its default branch has
 
 
 class Unseen(ScaffoldError):
@@ -141,9 +142,9 @@ def _tip_there(project: Project, remote: str, work: Path) -> str | None:
     bare = ("safe.bareRepository", "all")  # we mean this one
     try:
         env = git.environment(config=[bare, *passed])
-        git.git(*clone, "--", address, str(copy), cwd=work, env=env, seconds=git.NETWORK_SECONDS)
+        git.git(*clone, "--", address, str(copy), cwd=work, env=env, seconds=_SECONDS)
         wanted = ("show", f"HEAD:{_path(project)}")
-        return git.git(*wanted, cwd=copy, env=env, seconds=git.NETWORK_SECONDS)
+        return git.git(*wanted, cwd=copy, env=env, seconds=_SECONDS)
     except ScaffoldError:
         return None
 

@@ -1,11 +1,14 @@
 """Which template a project may be updated from."""
 
 import json
+import threading
+from functools import partial
+from http.server import CGIHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from tests.support import IDENTITY, SMALL, commit, sh, template
+from tests.support import IDENTITY, SMALL, commit, sh, template, write
 from tests.warm import cli
 
 
@@ -113,6 +116,44 @@ def test_a_move_that_the_default_branch_has_taken_counts_in_every_clone(server: 
         done = cli("status", clone)
         assert done.returncode == 0, done.stderr
         assert sh("git", "status", "--porcelain", cwd=clone) == ""
+
+
+def test_a_job_asks_with_the_header_that_its_checkout_has_left(server: Path) -> None:
+    """As on GitHub: the token of a job stands in the settings of the clone, and nowhere else."""
+    header = "Authorization: Basic dG9rZW46aHVzaA=="
+    program = server.parent / "web/cgi-bin/git"
+    write(program.parent, {"git": f"#!/bin/sh\nGIT_PROJECT_ROOT='{server.parent}' "
+          "GIT_HTTP_EXPORT_ALL=1 HOME=/ exec git http-backend\n"})  # fmt: skip
+    program.chmod(0o755)
+
+    class Private(CGIHTTPRequestHandler):
+        have_fork = False  # a thread serves; it must not be copied
+
+        def is_cgi(self) -> bool:
+            if self.headers.get("Authorization") != header.partition(": ")[2]:
+                self.path = "/401"
+            return super().is_cgi()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(Private, directory=program.parents[1])
+    ) as web:
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{web.server_port}/cgi-bin/git/server"
+        clone = server.parent / "clone"
+        sh("git", "init", "-q", clone)
+        sh("git", "remote", "add", "origin", url, cwd=clone)
+        sh("git", "config", f"http.{url}.extraheader", header, cwd=clone)
+        sh("git", "fetch", "-q", "--depth=1", "origin", "evil", cwd=clone)
+        sh("git", "checkout", "-q", "FETCH_HEAD", cwd=clone)
+        assert cli("status", clone).returncode == 4
+        sh("git", "merge", "-q", "--no-ff", "evil", cwd=server, env=IDENTITY)
+        assert cli("status", clone).returncode == 0
+        sh("git", "config", "--unset", f"http.{url}.extraheader", cwd=clone)
+        assert cli("status", clone).returncode == 1
+        web.shutdown()
 
 
 def test_where_nobody_can_be_asked_nothing_is_guessed(server: Path) -> None:
