@@ -4,19 +4,22 @@ Whatever verb brings an improvement to a project goes through here. Nothing is t
 becomes of the proposal is the caller's.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from scaffold.ground import console
 from scaffold.ground.errors import Exit, ScaffoldError
 from scaffold.ground.store import Store
 from scaffold.merging.plan import Plan, answer_changes
 from scaffold.merging.proceed import merge_store
 from scaffold.merging.proposal import Proposal, propose
 from scaffold.origin import answers, changelog
+from scaffold.origin.identity import is_same
 from scaffold.origin.rendered import cache_store, render_new, render_old
 from scaffold.origin.source import Template
 from scaffold.project.project import Project
-from scaffold.project.record import Record, answers_in
+from scaffold.project.record import Record, answers_in, parse
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ def prepare(
             "tell its owner; its documentation calls it `{{ _copier_conf.answers_file }}.jinja`",
         )
     after = answers_in(rendered.answers, Path(project.answers_file))
+    _tell_move(rendered.answers, project.answers_file, new.url)
     changes = answer_changes(record.answers, after, given, questions, asked=asks)
     refused = [change for change in changes if change.change == "refused"]
     if refused:
@@ -100,6 +104,14 @@ def prepare(
     news = changelog.between(new, old.version, new.version)
     plan = Plan("update", name, project.shown, new.url, old.version, new.version, (), changes, news)
     return Prepared(plan, proposal, store)
+
+
+def _tell_move(text: str, file: str, url: str) -> None:
+    """Say that a template names another address of itself, which later updates would follow."""
+    with suppress(ScaffoldError):  # what is damaged is refused where it is used
+        written = parse(text, Path(file)).url
+        if not is_same(written, url):
+            console.note(f"the template writes another address of itself into {file}: {written}")
 
 
 def _left_out(old: answers.Questions, new: answers.Questions) -> list[str]:

@@ -95,9 +95,9 @@ def _remote(way: str, user: str | None, place: str, path: str) -> str:
 
 def _on_forge(way: str, user: str | None, place: str, parts: list[str]) -> str | None:
     host = _FORGES.get((way, place))
-    ours = way == "https" or re.fullmatch(r"git|org-[0-9]+", user or "git")
+    fits = way == "https" or re.fullmatch(r"git|org-[0-9]+", user or "git")
     enough = len(parts) == 2 or (host == "gitlab.com" and len(parts) > 2)
-    if host is None or not ours or not enough:
+    if host is None or not fits or not enough:
         return None
     return f"https://{host}/{_without_git(_lower('/'.join(map(unquote, parts))))}"
 

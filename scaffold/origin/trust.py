@@ -21,6 +21,10 @@ from scaffold.project.project import Project
 _FILE = "sources"
 _MOVES = 20  # of the project's folder, that are followed
 _SECONDS = 60.0  # for the repository to say what its default branch has
+# Settings of a clone that neither run a program nor write a file.
+_HARMLESS = re.compile(
+    r"url\..*\.insteadof|http\.(.*\.)?(extraheader|proxy|sslcainfo|sslcapath|sslcert|sslkey)"
+)
 
 
 class Unseen(ScaffoldError):
@@ -134,7 +138,7 @@ def _tip_there(project: Project, remote: str, work: Path) -> str | None:
         address = f"file://{(project.top / Path(address).expanduser()).resolve()}"
     passed: list[tuple[str, str]] = []
     for key, value in project.settings.items():
-        if key.startswith("http.") or re.fullmatch(r"url\..*\.insteadof", key):
+        if _HARMLESS.fullmatch(key):
             # A header is added to others of its name: the empty one takes those away.
             passed += [(key, "")] * key.endswith(".extraheader") + [(key, value)]
     copy = work / "reviewed.git"

@@ -205,6 +205,15 @@ def test_a_dry_run_confirms_nothing(moved: Path) -> None:
     assert cli("update", moved).returncode == 4
 
 
+def test_an_address_that_the_template_itself_changes_is_told(tmp_path: Path) -> None:
+    source = template(tmp_path / "t")
+    assert cli("new", tmp_path / "p", "--template", source).returncode == 0
+    written = "_commit: v1.1.0\n_src_path: gh:some/other\nproject_name: p\nsize: 3\n"
+    commit(source, {"{{_copier_conf.answers_file}}.jinja": written}, tag="v1.1.0")
+    done = cli("update", tmp_path / "p")
+    assert "another address of itself into .copier-answers.yml: gh:some/other" in done.stderr
+
+
 def test_a_template_that_really_moved_keeps_its_versions(tmp_path: Path) -> None:
     source = template(tmp_path / "t", SMALL | {"a.txt": "a\n"})
     assert cli("new", tmp_path / "p", "--template", source).returncode == 0
