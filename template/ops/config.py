@@ -4,6 +4,7 @@ Touch this file when an environment needs a new setting. It reads files and star
 """
 
 import hashlib
+import ipaddress
 import os
 import re
 import tempfile
@@ -11,7 +12,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 ROOT = Path(__file__).resolve().parent.parent
 # On a server it lies where no checkout touches it.
@@ -19,6 +20,15 @@ STATE = Path(os.environ.get("OPS_STATE") or ROOT / ".state").absolute()
 FILE = Path(__file__).with_name("environments.toml")
 SOCKET_PATH = 100  # characters: Linux takes 107 in the path of a Unix socket, macOS 103
 
+
+def _address(text: str) -> str:
+    """An address of a machine; a name may stand for several, and Envoy asks for one."""
+    if ipaddress.ip_address(text).is_multicast or "%" in text:
+        raise ValueError(f"{text!r} is no address that one machine can listen on")
+    return text
+
+
+Address = Annotated[str, AfterValidator(_address)]
 Positive = Annotated[float, Field(gt=0)]
 Percent = Annotated[int, Field(gt=0, lt=100)]
 
@@ -52,7 +62,7 @@ class Environment(BaseModel):
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
     # On one machine:
     port: Annotated[int, Field(ge=0, le=65535)] = 0
-    host: str = "127.0.0.1"
+    host: Address = "127.0.0.1"
     runtime: Literal["process", "container"] = "process"
     # In a cluster:
     namespace: str = ""
@@ -75,7 +85,8 @@ class Environment(BaseModel):
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        own = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        return f"http://{f'[{own}]' if ':' in own else own}:{self.port}"
 
     @property
     def run(self) -> Path:

@@ -70,7 +70,8 @@ def bootstrap(environment: Environment) -> str:
         "stream_idle_timeout": "60s",
         "http_filters": [{"name": "router", "typed_config": {"@type": ROUTER}}],
     }
-    address = {"address": environment.host, "port_value": environment.port}
+    address: dict[str, Any] = {"address": environment.host, "port_value": environment.port}
+    address["ipv4_compat"] = environment.host == "::"  # which is every address of either kind
     listener = {
         "address": {"socket_address": address},
         "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],

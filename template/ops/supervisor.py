@@ -6,6 +6,7 @@ Touch this file to change how processes are started, stopped, restarted or logge
 """
 
 import contextlib
+import errno
 import hashlib
 import os
 import shlex
@@ -192,11 +193,14 @@ def _launch(environment: Environment) -> None:
 
 def _free_port(environment: Environment) -> None:
     """Refuse a port that another program holds, naming the program and the line to change."""
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in environment.host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((environment.host, environment.port))
         except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                cause = f"{environment.name} cannot listen on {environment.host}: {error.strerror}"
+                raise OpsError(cause, "change its host in ops/environments.toml") from None
             owner, words = _port_owner(environment.port)
             if owner not in {p.pid for p in processes(environment)}:
                 cause = f"port {environment.port} of {environment.name} cannot be used"
