@@ -34,6 +34,7 @@ from .state import actor, authors, now, replace, run
 CHECKOUT = ROOT / ".state"
 RELEASES = STATE / "releases"
 GATE = STATE / "gate"
+NEWEST = RELEASES / "newest"  # the name of the one built last, whatever the clock did since
 CHAMPION = STATE / "champion"
 ARTIFACTS = ROOT / "src" / package_name() / "artifacts"  # of the model trained last
 EXPORT = ("uv", "export", "--locked", "--no-dev", "--no-emit-project", "--no-header")
@@ -75,7 +76,7 @@ def build(dirty: bool = False) -> Release:
         digest = sha256(wheel)
         name = f"{commit[:7]}{'-dirty' if changed else ''}-{digest[:8]}"
         if (RELEASES / name / "release.json").exists():  # built before: the evidence is kept
-            os.utime(RELEASES / name / wheel.name)
+            replace(NEWEST, name)
             return load(name)
         (folder / "requirements.txt").write_text(run(*EXPORT), "utf-8")
         for file in ("golden.json", "report.json"):
@@ -101,6 +102,7 @@ def build(dirty: bool = False) -> Release:
         replace(folder / "release.json", release.model_dump_json(indent=2) + "\n")
         shutil.rmtree(RELEASES / name, ignore_errors=True)  # half of an earlier one
         folder.rename(RELEASES / name)
+    replace(NEWEST, name)
     return release
 
 
@@ -126,10 +128,9 @@ def load(name: str) -> Release:
 def newest() -> Release:
     """The release built last."""
     wheels = [path for path in RELEASES.glob("*/*.whl") if is_name(path.parent.name)]
-    times = [(path.stat().st_mtime, path.parent.name) for path in wheels]
-    if not times:
+    if not wheels:
         raise OpsError("nothing was built yet", "make train gate build")
-    return load(max(times)[1])
+    return load(max(wheels, key=_built).parent.name)
 
 
 @contextlib.contextmanager
@@ -141,10 +142,10 @@ def carried(name: str) -> Iterator[Release]:
     if STATE == CHECKOUT:
         yield load(name) if name else newest()
         return
-    found = [path.parent for path in (CHECKOUT / "releases").glob(f"{glob.escape(name)}*/*.whl")]
+    found = list((CHECKOUT / "releases").glob(f"{glob.escape(name)}*/*.whl"))
     if not found:
         raise OpsError("CI brought no release", "let the job before this one succeed first")
-    here = max(found, key=lambda folder: (folder / "release.json").stat().st_mtime)
+    here = max(found, key=_built).parent
     shutil.copytree(here, RELEASES / here.name, dirs_exist_ok=True)
     try:
         yield load(here.name)
@@ -229,11 +230,15 @@ def crown(release: Release) -> bool:
 
 
 def prune(remembered: set[str]) -> None:
-    """Delete old releases that no environment remembers."""
+    """Delete old releases that no environment remembers, and the logs of what is not there."""
     files = sorted(RELEASES.glob("*/release.json"), key=lambda path: -path.stat().st_mtime)
     for path in files[KEEP:]:
         if path.parent.name not in remembered:
             shutil.rmtree(path.parent, ignore_errors=True)
+    for log in STATE.glob("*/logs/*.log*"):
+        name = log.name.partition(".")[0]
+        if is_name(name.removeprefix("old-")) and not (RELEASES / name).exists():
+            log.unlink(missing_ok=True)
 
 
 def sha256(path: Path) -> str:
@@ -275,6 +280,13 @@ def _accepted_model(commit: str) -> Any:
     if not accepted or len(hashes) != 1:
         raise OpsError("the gate has not accepted this model", "make train gate")
     return model
+
+
+def _built(wheel: Path) -> tuple[bool, float]:
+    """Sorts wheels by when they were built: the last one as build said, the others by the clock."""
+    said = wheel.parent.with_name(NEWEST.name)
+    last = said.exists() and said.read_text("utf-8") == wheel.parent.name
+    return last, wheel.stat().st_mtime
 
 
 def _wheel(folder: Path, commit: str, model_sha256: str) -> Path:
