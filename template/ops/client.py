@@ -1,5 +1,6 @@
 """Talking HTTP to a port or a Unix socket, and waiting for something to become true."""
 
+import os
 import ssl
 import time
 from collections.abc import Callable
@@ -27,11 +28,16 @@ def is_ready(target: Path | str) -> bool:
         return False
 
 
+def patience(seconds: float) -> float:
+    """As long as what takes that many seconds may take with all else that the machine does now."""
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def until(true: Callable[[], object], seconds: float) -> bool:
-    """Wait until something is true; False when it is not after that many seconds."""
-    deadline = time.monotonic() + seconds
+    """Wait until something is true; False when it is not after that many seconds, or `patience`."""
+    started = time.monotonic()
     while not true():
-        if time.monotonic() > deadline:
+        if time.monotonic() - started > patience(seconds):
             return False
         time.sleep(0.01)
     return True

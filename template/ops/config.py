@@ -46,7 +46,7 @@ class Verify(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    ready_seconds: Positive = 20
+    ready_seconds: Positive = 60
     requests: Annotated[int, Field(ge=1)] = 200
     latency_ms: Positive = 250
     latency_ratio: Positive = 3

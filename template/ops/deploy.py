@@ -45,10 +45,13 @@ def _deploy(environment: Environment, release: Release, why: str, approver: str)
                 _bring_in(environment, release, before, steps)
             except BaseException as error:
                 hold_on()
-                with steps.step("undo") as say:
+                # What fails in here is told by its step; the error stays what failed first.
+                with contextlib.suppress(Exception), steps.step("undo") as say:
                     engine.change(environment, before)
                     say(f"{before.serving or 'nothing'} serves, as before")
-                record(release, environment, f"failed: {getattr(error, 'cause', 'interrupted')}")
+                with contextlib.suppress(OSError):
+                    said = getattr(error, "cause", "interrupted")
+                    record(release, environment, f"failed: {said}")
                 raise
         record(release, environment, "passed", approved_by=approver, why=why)
         if environment.name == list(environments())[-1] and crown(release):
