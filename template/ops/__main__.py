@@ -4,6 +4,7 @@ Touch this file to add a verb. Errors become one line of cause and one of remedy
 """
 
 import argparse
+import errno
 import json
 import os
 import re
@@ -194,6 +195,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("OPS_DEBUG"):
             raise
         remedy = "OPS_DEBUG=1 shows where it happened; make up repairs what it can"
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            remedy = "make room: du -sh .state/* shows what is large; then again"
         complain(f"{type(error).__name__}: {error}", remedy)
         return 1
 

@@ -34,6 +34,12 @@ MARK = "OPS_ENVIRONMENT"
 HIDDEN = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "RUNNER_TRACKING_ID")
 ENDED = ("STOPPED", "EXITED", "FATAL")
 STOP_SECONDS = 10  # Envoy has drained it before
+# A log that cannot be written, as the disk is full, must not end the one that restarts the others.
+SUPERVISORD = """\
+from supervisor import loggers, supervisord
+loggers.Handler.handleError = lambda handler: None
+supervisord.main()
+"""
 MAIN = """\
 [unix_http_server]
 file={run}/supervisor.sock
@@ -174,7 +180,7 @@ def _update(environment: Environment, releases: list[str]) -> None:
 
 def _launch(environment: Environment) -> None:
     kept = {name: value for name, value in os.environ.items() if name not in HIDDEN}
-    command = [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--silent"]
+    command = [sys.executable, "-c", SUPERVISORD, "--nodaemon", "--silent"]
     path = environment.logs / "supervisor.log"
     with path.open("a") as log:
         child = subprocess.Popen(

@@ -9,14 +9,19 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.load import load
 from tests.e2e.shop import Shop, kill, wait_until
 from tests.e2e.test_deploy import BOTH
-from tests.support import sh
+from tests.support import run, sh
 
 
 def answers(path: str) -> bool:
@@ -233,6 +238,95 @@ def test_a_moved_port_is_applied_by_the_next_up(shop: Shop) -> None:
         assert shop.served("test") == release
     assert shop.ops("up", "--env", "test").returncode == 0
     assert shop.served("test") == release
+
+
+@pytest.mark.parametrize("host", ["127.0.0.2", "::"])
+def test_an_environment_listens_on_the_address_that_it_is_given(shop: Shop, host: str) -> None:
+    release, port = shop.served("test"), free_port()
+    with shop.setting("test", "port", f'{port}\nhost = "{host}"'):
+        done = shop.ops("up", "--env", "test")
+        assert done.returncode == 0, done.stderr
+        facts = shop.status("test")
+        assert shop.ops("rollback", "--env", "test").returncode == 0, "it asks there too"
+        assert is_open(port) == (host == "::"), "where it is asked for, and nowhere else"
+    assert facts["health"] == "1/1 ready"
+    assert facts["url"] == f"http://{'[::1]' if host == '::' else host}:{port}"
+    shop.deploy("test", release)
+
+
+def test_an_address_of_another_machine_is_told_from_a_busy_port(shop: Shop) -> None:
+    release, port = shop.served("test"), free_port()
+    with shop.setting("test", "port", f'{port}\nhost = "192.0.2.1"'):
+        done = shop.ops("up", "--env", "test")
+    assert done.returncode == 1
+    assert "test cannot listen on 192.0.2.1: Cannot assign" in done.stderr
+    assert "change its host in ops/environments.toml" in done.stderr
+    assert shop.ops("up", "--env", "test").returncode == 0
+    assert shop.served("test") == release
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[None]:
+    """Let a folder lie on a disk of its own, of 8 MB."""
+    beside = folder.with_name("on another disk")
+    folder.rename(beside)
+    folder.mkdir()
+    if run("mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder).returncode:
+        folder.rmdir()
+        beside.rename(folder)
+        assert not os.environ.get("CI"), "a test machine may mount"
+        pytest.skip("only root may mount a small disk")
+    try:
+        sh("cp", "-a", f"{beside}/.", folder)
+        yield
+    finally:
+        sh("umount", "--lazy", folder)
+        folder.rmdir()
+        beside.rename(folder)
+
+
+def fill(path: Path) -> None:
+    """Write a file until the disk is full."""
+    with suppress(OSError), path.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+
+
+def test_on_a_full_disk_what_serves_goes_on_and_a_rollback_works(shop: Shop) -> None:
+    def ask(path: str, body: bytes | None = None) -> int:
+        try:
+            url = f"http://127.0.0.1:{shop.port('test')}{path}"
+            with urllib.request.urlopen(url, body, timeout=10) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    folder = shop.path / ".state/test"
+    assert shop.ops("down", "--env", "test").returncode == 0
+    with small_disk(folder):
+        assert shop.ops("up", "--env", "test").returncode == 0
+        before = shop.served("test")
+        shop.deploy("test", now := shop.other("test"))
+        fill(folder / "core")
+        full = [ask("/predict", json.dumps(shop.row).encode()) for _ in range(20)]
+        assert full == [200] * 20
+        # What was never counted or logged before needs room too.
+        assert [ask("/nowhere"), ask("/predict", b"{}"), ask("/metrics")] == [404, 422, 200]
+        kill(next(p for p in shop.processes("test") if now in " ".join(p.cmdline())))
+        wait_until(lambda: shop.status("test")["health"] == "1/1 ready", 60, "coming back")
+        assert ask("/predict", json.dumps(shop.row).encode()) == 200
+        done = shop.ops("rollback", "--env", "test", "--why", "the disk is full")
+        assert done.returncode == 0, done.stderr
+        assert shop.served("test") == before
+        assert shop.audit("test")[-1]["why"] == "the disk is full"
+        (folder / "reserve").unlink()
+        fill(folder / "more")
+        refused = shop.ops("deploy", "--env", "test", "--release", now)
+        assert refused.returncode == 1
+        assert "No space left" in refused.stderr and "make room" in refused.stderr
+        assert shop.served("test") == before
+        assert shop.ops("down", "--env", "test").returncode == 0
+    assert shop.ops("up", "--env", "test").returncode == 0
 
 
 def free_port() -> int:

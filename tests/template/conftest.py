@@ -90,3 +90,12 @@ def gate(project: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedPro
         )
 
     return run_gate
+
+
+@pytest.fixture
+def clone(project: Path, tmp_path: Path) -> Path:
+    """A copy of the project that shares its environment."""
+    folder = tmp_path / "clone"
+    sh("git", "clone", "-q", project, folder)
+    (folder / ".venv").symlink_to(project / ".venv")
+    return folder

@@ -11,15 +11,6 @@ from tests.support import run, sh
 from tests.template.conftest import PACKAGE, python
 
 
-@pytest.fixture
-def clone(project: Path, tmp_path: Path) -> Path:
-    """A copy of the project that shares its environment."""
-    folder = tmp_path / "clone"
-    sh("git", "clone", "-q", project, folder)
-    (folder / ".venv").symlink_to(project / ".venv")
-    return folder
-
-
 def test_the_hooks_pass_on_every_file_and_warn_of_nothing(project: Path) -> None:
     env = {"UV_NO_SYNC": "1"}
     done = run(python(project), "-m", "pre_commit", "run", "--all-files", cwd=project, env=env)

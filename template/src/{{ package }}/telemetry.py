@@ -23,9 +23,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # Where the processes of a release add up what they count; without it each counts for itself.
 if SHARED := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-    Path(SHARED).mkdir(parents=True, exist_ok=True)
-    if REPLICA := os.environ.get("REPLICA"):  # in containers, where every process has the same id
-        kept.ValueClass = kept.MultiProcessValue(lambda: REPLICA)  # type: ignore[no-untyped-call]
+    REPLICA = os.environ.get("REPLICA") or str(os.getpid())  # containers: all have the same pid
+    kept.ValueClass = kept.MultiProcessValue(lambda: REPLICA)  # type: ignore[no-untyped-call]
+    FILES = [Path(SHARED, f"{kind}_{REPLICA}.db") for kind in ("counter", "gauge_max", "histogram")]
+    try:  # a count that finds no room on the disk ends the process (SIGBUS), so take room before
+        Path(SHARED).mkdir(parents=True, exist_ok=True)
+        for file in FILES:
+            if not file.exists():
+                file.write_bytes(bytes(1 << 17))
+    except OSError:  # the disk is full: this process counts for itself
+        SHARED, kept.ValueClass = None, kept.MutexValue
+        for file in FILES:
+            file.unlink(missing_ok=True)
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 LABELS = ("method", "route", "status")
 REQUESTS = Histogram("http_request_seconds", "Requests and their time.", LABELS, buckets=SECONDS)
