@@ -85,8 +85,10 @@ class Environment(BaseModel):
 
     @property
     def url(self) -> str:
-        own = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
-        return f"http://{f'[{own}]' if ':' in own else own}:{self.port}"
+        host = self.host
+        if ipaddress.ip_address(host).is_unspecified:  # every address, the machine's own too
+            host = "::1" if ":" in host else "127.0.0.1"
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property
     def run(self) -> Path:

@@ -16,7 +16,6 @@ import glob
 import hashlib
 import json
 import math
-import os
 import re
 import shutil
 import sys
