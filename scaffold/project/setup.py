@@ -114,3 +114,4 @@ def _uv(project: Path, *argv: str, more: Sequence[str] = ()) -> None:
 
 
 _LEFT_OUT = ("VIRTUAL_ENV", "UV_RUN_RECURSION_DEPTH", "UV", "PYTHONHOME", "__PYVENV_LAUNCHER__")
+_LEFT_OUT += ("PYTHONDONTWRITEBYTECODE",)  # or every program would compile scikit-learn anew

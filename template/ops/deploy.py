@@ -172,6 +172,8 @@ def up(environment: Environment) -> None:
         return
     with engine.changing(environment, "up", "", ""), steps.step("up") as say:
         wanted = recover(environment, steps)
+        if wanted.serving and (hung := engine.revive(environment, wanted.serving)):
+            steps.note(f"{', '.join(hung)} hung and is started anew")
         engine.change(environment, wanted)
         who = wanted.serving or "nobody: make ship"
         say(f"{engine.address(environment)} answers from {who}")

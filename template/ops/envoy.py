@@ -20,21 +20,32 @@ from .client import connect, until
 from .config import Environment, OpsError
 from .state import replace
 
-HEADER = "x-release"  # a request with this header goes to that release; an answer names its own
+HEADER = "x-release"  # an answer names its release; the pipeline's own door lets it be asked for
+PROBE = "x-probe"  # the pipeline's own requests, which the server counts apart
 API = "type.googleapis.com/envoy"
 FILTER = f"{API}.extensions.filters"
 HTTP = f"{FILTER}.network.http_connection_manager.v3.HttpConnectionManager"
 ROUTER = f"{FILTER}.http.router.v3.Router"
+MUTATION = f"{API}.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
 UPSTREAM = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+SET = "OVERWRITE_IF_EXISTS_OR_ADD"
 OTHER_HOST = f"{API}.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
 
-# A prediction changes nothing, so when a process ends in the middle, another may be asked.
+# A prediction changes nothing, so when a process ends in the middle, another may be asked; when
+# one is silent for long, another is asked as well, and who answers first has answered.
 OTHER = {"name": "other", "typed_config": {"@type": OTHER_HOST}}
-RETRY = {"retry_on": "connect-failure,refused-stream,reset", "num_retries": 4}
+RETRY = {"retry_on": "connect-failure,refused-stream,reset,gateway-error", "num_retries": 4}
 RETRY |= {"host_selection_retry_max_attempts": 30, "retry_host_predicate": [OTHER]}
 RETRY |= {"retry_back_off": {"base_interval": "0.005s", "max_interval": "0.1s"}}
+RETRY |= {"per_try_timeout": "1.5s"}
+HEDGE = {"hedge_on_per_try_timeout": True}
 # A process that fails is left alone for a second, as long as another one can answer.
 EJECT = {"consecutive_5xx": 3, "interval": "1s", "base_ejection_time": "1s"}
+# One that hangs says nothing at all. When all do, all are asked: they may only be slow.
+SECOND = dict.fromkeys(("timeout", "interval", "no_traffic_interval"), "1s")
+READY = {"unhealthy_threshold": 2, "healthy_threshold": 1}
+CHECK = SECOND | READY | {"http_health_check": {"path": "/v2/health/ready"}}
+PANIC = {"healthy_panic_threshold": {"value": 1}}
 MANY = dict.fromkeys(("max_connections", "max_pending_requests", "max_requests"), 10000)
 # Idle time is well below the server's keep-alive of 75 s, so that it is never the server that
 # closes a connection just when a request arrives on it.
@@ -46,6 +57,8 @@ CLUSTER = {
     "lb_policy": "LEAST_REQUEST",
     "circuit_breakers": {"thresholds": [MANY | {"max_retries": 1000}]},
     "outlier_detection": EJECT | {"max_ejection_percent": 50},
+    "health_checks": [CHECK],
+    "common_lb_config": PANIC,
     "typed_extension_protocol_options": {
         UPSTREAM: {"@type": f"type.googleapis.com/{UPSTREAM}"}
         | {"explicit_http_config": {"http_protocol_options": {}}}
@@ -55,33 +68,46 @@ CLUSTER = {
 
 
 def bootstrap(environment: Environment) -> str:
-    """The text of envoy.json."""
+    """The text of envoy.json: two doors, one for everybody and one for the pipeline's questions."""
     run = str(environment.run)
 
     def watched(name: str) -> dict[str, Any]:
         source = {"path": f"{run}/{name}", "watched_directory": {"path": run}}
         return {"path_config_source": source, "resource_api_version": "V3"}
 
-    manager = {
-        "@type": HTTP,
-        "stat_prefix": "in",
-        "rds": {"route_config_name": "routes", "config_source": watched("routes.json")},
-        "preserve_external_request_id": True,
-        "stream_idle_timeout": "60s",
-        "http_filters": [{"name": "router", "typed_config": {"@type": ROUTER}}],
-    }
-    address: dict[str, Any] = {"address": environment.host, "port_value": environment.port}
-    address["ipv4_compat"] = environment.host == "::"  # which is every address of either kind
-    listener = {
-        "address": {"socket_address": address},
-        "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
-    }
+    def listener(name: str, host: str, port: int, headers: list[dict[str, Any]]) -> dict[str, Any]:
+        early = {"@type": MUTATION, "mutations": headers}
+        manager = {
+            "@type": HTTP,
+            "stat_prefix": "in",
+            "rds": {"route_config_name": "routes", "config_source": watched("routes.json")},
+            "preserve_external_request_id": True,
+            # nginx and many a health check speak 1.0, which knows no host
+            "http_protocol_options": {"accept_http_10": True, "default_host_for_http_10": "all"},
+            "request_headers_timeout": "10s",
+            "request_timeout": "10s",  # until it has come whole: a trickle may hold up no rollback
+            "stream_idle_timeout": "60s",
+            "early_header_mutation_extensions": [{"name": "early", "typed_config": early}],
+            "http_filters": [{"name": "router", "typed_config": {"@type": ROUTER}}],
+        }
+        filters = [{"name": "http", "typed_config": manager}]
+        address: dict[str, Any] = {"address": host, "port_value": port}
+        address["ipv4_compat"] = host == "::"  # which is every address of either kind
+        chains = [{"filters": filters}]
+        return {"name": name, "address": {"socket_address": address}, "filter_chains": chains}
+
+    marked = {"header": {"key": PROBE, "value": "1"}, "append_action": SET}
+    outside = [{"remove": HEADER}, {"remove": PROBE}]
+    listeners = [
+        listener("everybody", environment.host, environment.port, outside),
+        listener("pipeline", "127.0.0.1", 0, [{"append": marked}]),
+    ]
     everything = {
         "node": {"id": environment.name, "cluster": environment.name},
         "admin": {"address": {"pipe": {"path": f"{run}/admin.sock"}}},
         "stats_flush_on_admin": True,
         "dynamic_resources": {"cds_config": watched("clusters.json")},
-        "static_resources": {"listeners": [listener]},
+        "static_resources": {"listeners": listeners},
     }
     return json.dumps(everything, indent=1) + "\n"
 
@@ -102,7 +128,7 @@ def routes(releases: Sequence[str], weights: Mapping[str, int]) -> str:
     def to(split: Mapping[str, int]) -> dict[str, Any]:
         parts = [{"name": name, "weight": split[name]} | _named(name) for name in split]
         target = {"weighted_clusters": {"clusters": parts}}
-        return {"route": target | {"timeout": "30s", "retry_policy": RETRY}}
+        return {"route": target | {"timeout": "30s", "retry_policy": RETRY, "hedge_policy": HEDGE}}
 
     found = []
     for name in releases:
@@ -144,6 +170,14 @@ def stats(environment: Environment, pattern: str) -> dict[str, Any]:
     return {item["name"]: item["value"] for item in found if "name" in item}
 
 
+def pipeline(environment: Environment) -> str:
+    """The address of the pipeline's own door, which only this machine reaches."""
+    with connect(environment.run / "admin.sock") as client:
+        found = client.get("/listeners", params={"format": "json"}).json()["listener_statuses"]
+    [address] = [one["local_address"] for one in found if one["name"] == "pipeline"]
+    return f"http://127.0.0.1:{address['socket_address']['port_value']}"
+
+
 def counts(environment: Environment, release: str) -> dict[str, int]:
     """Requests to a release since Envoy started: `requests`, `errors` (5xx, cut off), `active`."""
     prefix = f"cluster.{release}.upstream_rq_"
@@ -160,7 +194,7 @@ def drain(environment: Environment, release: str) -> None:
 def _named(release: str) -> dict[str, Any]:
     """Lets every answer name the release that gave it."""
     added = {"key": HEADER, "value": release}
-    header = {"header": added, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+    header = {"header": added, "append_action": SET}
     return {"response_headers_to_add": [header]}
 
 

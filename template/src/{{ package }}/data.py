@@ -8,7 +8,6 @@ nothing else in the repository knows these columns.
 from collections.abc import Callable
 
 import pandas as pd
-from sklearn.datasets import load_breast_cancer
 
 from .schema import Feature, Schema
 
@@ -42,6 +41,8 @@ SLICES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
 
 def load() -> pd.DataFrame:
     """The whole table: a column for each feature and one for the target, no missing values."""
+    from sklearn.datasets import load_breast_cancer  # only here: who needs SCHEMA does not wait
+
     bunch = load_breast_cancer(as_frame=True)
     table = pd.DataFrame(bunch.data).rename(columns=lambda name: name.replace(" ", "_"))
     table = table[SCHEMA.names]

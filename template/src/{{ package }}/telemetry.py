@@ -97,6 +97,7 @@ def telemetry(app: ASGIApp, release: str) -> ASGIApp:
             requests(scope["method"], path, status).observe(seconds)
             told = {"method": scope["method"], "path": path, "status": status}
             told |= {"ms": round(seconds * 1000, 3), "release": release}
-            log("error" if status >= 500 else "info", request_id=request_id, **told)
+            if status >= 400 or not scope["path"].startswith("/v2/health"):  # asked every second
+                log("error" if status >= 500 else "info", request_id=request_id, **told)
 
     return observed
