@@ -48,22 +48,20 @@ def passed() -> bool:
 def beside() -> Iterator[Callable[[], str]]:
     """Check while the block does something else; the given function waits for the verdict."""
     with LOG.open("wb") as log:
-        child = subprocess.Popen(
-            [*PYTHON, "ops", "check"], cwd=ROOT, stdout=log, stderr=log, start_new_session=True
-        )
+        command = [*PYTHON, "ops", "check"]
+        child = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
 
     def verdict() -> str:
         if child.wait():
             say(LOG.read_text("utf-8", "replace"))
             raise OpsError("check failed, see above", "mend it, then make ship")
-        return f"see {LOG.relative_to(ROOT)}" if LOG.is_relative_to(ROOT) else f"see {LOG}"
+        return f"see .state/{LOG.name}"
 
     try:
         yield verdict
     finally:
         if child.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGTERM)
+            os.killpg(child.pid, signal.SIGTERM)
             child.wait()
 
 

@@ -6,6 +6,7 @@ NUMBER says which of the processes; one that is gone is started at once. So a ne
 over what serves, and no request is lost. Nobody needs to touch this file.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -15,13 +16,11 @@ import psutil
 
 def main(number: str, processes: str, *command: str) -> None:
     pid, born = map(int, processes.split(",")[int(number)].split(":"))
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
         if int(process.create_time()) == born:  # else the number is another's by now
             signal.signal(signal.SIGTERM, lambda *_: end(process))
             process.wait()
-    except psutil.NoSuchProcess:
-        pass
     os.execv(command[0], command)  # noqa: S606
 
 

@@ -93,8 +93,9 @@ def start(environment: Environment, releases: list[str]) -> None:
         if not (found := _adopted(environment)):
             stop(environment)
             _free_port(environment)
-        for keeper in (process for process in found if KEEPER in _words(process)):
-            keeper.kill()  # of the supervisor before
+        for process in found:
+            if KEEPER in _words(process):  # the supervisor before had taken over as well
+                process.kill()
         _write_config(environment, releases)
         _launch(environment)
     if not until(lambda: envoy.stats(environment, "server.live").get("server.live"), 10):
@@ -222,7 +223,7 @@ def _free_port(environment: Environment) -> None:
                 cause = f"{environment.name} cannot listen on {environment.host}: {error.strerror}"
                 raise OpsError(cause, "change its host in ops/environments.toml") from None
             owner, words = _port_owner(environment.port)
-            if owner not in {p.pid for p in processes(environment)}:
+            if owner not in {p.pid for p in marked(environment)}:
                 cause = f"port {environment.port} of {environment.name} cannot be used"
                 remedy = f"change line {environment.port_line} of ops/environments.toml, or stop it"
                 raise OpsError(f"{cause}: {error.strerror}; {words}", remedy) from None
@@ -278,8 +279,8 @@ def _envoy(environment: Environment) -> list[str]:
 
 def _all(environment: Environment) -> list[psutil.Process]:
     """What serves inside containers, and what carries the environment's mark."""
-    inside = [psutil.Process(pid) for pid in container.pids(environment) if psutil.pid_exists(pid)]
-    return [*inside, *marked(environment)]
+    pids = filter(psutil.pid_exists, container.pids(environment))
+    return [*map(psutil.Process, pids), *marked(environment)]
 
 
 def _adopted(environment: Environment) -> list[psutil.Process]:

@@ -144,7 +144,7 @@ def main() -> None:
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, handlers=[JsonLines()])
     try:
-        app = create_app(load(options.model), os.environ.get("RELEASE", "unknown"))
+        app = create_app(load(options.model), os.environ.get("RELEASE") or "unknown")
     except ModelError as error:
         sys.exit(f"error: {error}\n  try: {error.remedy}")
     gc.freeze()  # what lives as long as the process need not be looked through again
