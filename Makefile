@@ -1,6 +1,8 @@
 # Everything needs Python 3.11+, git and make; the rest is installed into .venv on the first call.
 PYTHON ?= python3
-PYTEST ?= -n auto --dist loadfile --no-loadscope-reorder --ignore tests/e2e
+# Real servers under load, kills and deadlines: one test at a time, or they would measure each other.
+ALONE := tests/e2e/test_deploy.py tests/e2e/test_accidents.py tests/e2e/test_clients.py
+PYTEST ?= -n auto --dist loadgroup --no-loadscope-reorder $(addprefix --ignore ,$(ALONE))
 VENV ?= .venv
 BIN := $(CURDIR)/$(VENV)/bin
 READY := $(VENV)/.ready
@@ -34,9 +36,9 @@ down:  ## Stop what `make demo` started
 	@$(MAKE) --no-print-directory -C demo/churn-model down
 
 test: $(READY)  ## Run the whole test suite
-	$(BIN)/python -m pytest $(PYTEST)
-	@# Real servers under load: one test at a time, or they would measure each other.
-	$(BIN)/python -m pytest tests/e2e
+	@export TEST_RUN="$$(mktemp -d)" && trap 'rm -rf "$$TEST_RUN"' EXIT && \
+	  export TEST_SCAFFOLD_CACHE="$$TEST_RUN/cache" && mkdir "$$TEST_SCAFFOLD_CACHE" && \
+	  $(BIN)/python -m pytest $(PYTEST) && $(BIN)/python -m pytest $(ALONE)
 
 newest:  ## The same tests with the newest of every package: where a change of the world shows
 	@rm -rf .venv-newest

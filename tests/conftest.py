@@ -23,11 +23,18 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The longest begin, so that no worker is left alone with one; but the two vendors one after the
 # other, or they would fetch the same things at the same time.
-FIRST = ("tests/vendors/test_gitlab.py", "tests/template/", "tests/vendors/test_github.py")
+FIRST = ("tests/vendors/test_gitlab.py", "tests/e2e/", "tests/template/", "tests/vendors/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files that take longest where they are in nobody's way."""
+    """Keep together what shares something, and put what takes longest where it is in no way.
+
+    A file's tests stay with one worker, and so do all end-to-end tests, which share a project.
+    """
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        group = "e2e" if file.startswith("tests/e2e/") else file
+        item.add_marker(pytest.mark.xdist_group(group))
 
     def place(item: pytest.Item) -> int:
         return next((n for n, name in enumerate(FIRST) if item.nodeid.startswith(name)), len(FIRST))
@@ -37,9 +44,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A folder that every worker of this test session sees."""
+    """A folder that every worker of this run sees; TEST_RUN names it for several sessions."""
     base = tmp_path_factory.getbasetemp()
-    folder = (base if worker_id == "master" else base.parent) / "shared"
+    run_folder = os.environ.get("TEST_RUN") or (base if worker_id == "master" else base.parent)
+    folder = Path(run_folder) / "shared"
     folder.mkdir(exist_ok=True)
     return folder
 

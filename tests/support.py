@@ -59,7 +59,10 @@ def clean_environment() -> dict[str, str]:
     # The tools beside this Python (copier, uv), also when its environment is not activated.
     beside = str(Path(sys.executable).parent)
     path = os.pathsep.join((beside, env.get("PATH", os.defpath)))
-    return env | {"PATH": path, "MLOPS_SCAFFOLD_CACHE": CACHE} | known_versions()
+    # What mypy knows of libraries is the same for every project; two at once would spoil it.
+    types = f"{CACHE}/mypy-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+    caches = {"MLOPS_SCAFFOLD_CACHE": CACHE, "MYPY_CACHE_DIR": types}
+    return env | {"PATH": path} | caches | known_versions()
 
 
 def run(

@@ -47,6 +47,7 @@ def passed() -> bool:
 @contextlib.contextmanager
 def beside() -> Iterator[Callable[[], str]]:
     """Check while the block does something else; the given function waits for the verdict."""
+    STATE.mkdir(exist_ok=True)
     with LOG.open("wb") as log:
         command = [*PYTHON, "ops", "check"]
         child = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)

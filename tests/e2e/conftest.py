@@ -27,8 +27,7 @@ def shop(shipped: Shop, runtime: str, request: pytest.FixtureRequest) -> Shop:
     if runtime == "container":
         request.getfixturevalue("containers")
     shipped.use(runtime)
-    if any(shipped.status(name)["health"] in ("down", "unwatched") for name in ENVIRONMENTS):
-        assert shipped.ops("up").returncode == 0
+    shipped.wake()
     return shipped
 
 
@@ -46,10 +45,10 @@ def containers() -> str:
 
 
 @pytest.fixture(scope="session")
-def shipped(
+def stocked(
     project: Path, tmp_path_factory: pytest.TempPathFactory, ports: Callable[[], int]
 ) -> Iterator[Shop]:
-    """A project in production with a first release, a second one like it, and a faulty third."""
+    """A project with two releases that are alike, of which the second is in production."""
     path = tmp_path_factory.mktemp("shöp with a space") / "churn-model"
     done = cli("new", path, "--defaults", "--ref", "HEAD", "-d", f"port={ports()}", seconds=600)
     assert done.returncode == 0, done.stderr
@@ -57,13 +56,11 @@ def shipped(
     made.configure("production", "canary", "[10, 50]")
     for limit, value in {"slack_ms": "1000", "latency_ms": "2000", "ready_seconds": "120"}.items():
         made.configure("verify", limit, value)  # this machine has other things to do as well
-    made.commit("A canary for production")
     try:
-        made.promote(made.build())
-        made.commit("Another release")
-        made.promote(made.build())
-        made.plant_fault()
-        made.promote(made.build(), "test", "staging")
+        for number in range(2):
+            made.commit(f"Release {number}, with a canary for production")
+            made.build()
+        made.promote(made.releases[1])
         yield made
     finally:
         made.use("process")
@@ -71,3 +68,12 @@ def shipped(
         assert stopped.returncode == 0, stopped.stderr
         assert not any(made.processes(name) for name in ENVIRONMENTS)
         assert sh("git", "status", "--porcelain", cwd=path) == ""
+
+
+@pytest.fixture(scope="session")
+def shipped(stocked: Shop) -> Shop:
+    """The same after both have served, and with a faulty third on its way to production."""
+    stocked.promote(stocked.releases[0])
+    stocked.plant_fault()
+    stocked.promote(stocked.build(), "test", "staging")
+    return stocked

@@ -186,6 +186,13 @@ class Shop:
         code += "f'label={c._label(e)}').split())"
         return sh(self.python, "-c", code, cwd=self.path).split()
 
+    def wake(self) -> None:
+        """Bring everything up, if something is not."""
+        done = self.ops("status", "--json")
+        assert done.returncode == 0, done.stderr
+        if any(facts["health"] in ("down", "unwatched") for facts in json.loads(done.stdout)):
+            assert self.ops("up").returncode == 0
+
     def status(self, environment: str = "production") -> dict[str, Any]:
         """What `make status JSON=1` says of an environment."""
         done = self.ops("status", "--json")

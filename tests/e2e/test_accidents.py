@@ -68,7 +68,7 @@ def test_a_killed_server_costs_no_request_and_is_soon_back(shop: Shop) -> None:
     release = shop.served()
     server = shop.server(release)
     path = server.cmdline()[-1]
-    with load(shop.port(), shop.row) as under_way:
+    with load(shop.port(), shop.row, pause=0.005) as under_way:
         time.sleep(1 if shop.runtime == "process" else 6)  # it may have come up just now
         patience = max(2 if shop.runtime == "process" else 6, shop.patience())
         kill(server)

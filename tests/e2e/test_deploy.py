@@ -28,7 +28,7 @@ BOTH = pytest.mark.parametrize("runtime", ["process", "container"], scope="modul
 @BOTH
 @pytest.mark.parametrize("close", [False, True], ids=["keep-alive", "connection-close"])
 def test_deploys_in_a_row_lose_no_request(shop: Shop, close: bool) -> None:
-    with load(shop.port(), shop.row, connections=16, close=close) as under_way:
+    with load(shop.port(), shop.row, connections=16, close=close, pause=0.005) as under_way:
         for _ in range(3 if shop.runtime == "process" else 2):
             shop.deploy("production", shop.other())
         rolled = shop.ops("rollback", "--env", "production")

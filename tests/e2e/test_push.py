@@ -21,9 +21,9 @@ from tests.support import run
 
 
 @pytest.fixture(scope="module")
-def image(shipped: Shop, containers: str) -> str:
+def image(stocked: Shop, containers: str) -> str:
     """The image of the second release."""
-    done = shipped.make("image", f"RELEASE={shipped.releases[1]}", seconds=900)
+    done = stocked.make("image", f"RELEASE={stocked.releases[1]}", seconds=900)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.splitlines()[0]
 
@@ -55,12 +55,12 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def test_push_names_the_image_by_the_digest_that_the_registry_gives_back(
-    shipped: Shop, image: str, registry: str
+    stocked: Shop, image: str, registry: str
 ) -> None:
     release = image.partition(":")[2]
-    file = shipped.path / ".state" / "releases" / release / "release.json"
+    file = stocked.path / ".state" / "releases" / release / "release.json"
     before = json.loads(file.read_text())
-    done = shipped.make("push", f"RELEASE={release}", f"REGISTRY={registry}/team")
+    done = stocked.make("push", f"RELEASE={release}", f"REGISTRY={registry}/team")
     assert done.returncode == 0, done.stderr
     pushed = done.stdout.strip()
     name, _, digest = pushed.partition("@")
@@ -75,18 +75,18 @@ def test_push_names_the_image_by_the_digest_that_the_registry_gives_back(
     docker("rmi", pushed)
 
 
-def test_pushing_again_gives_the_same_digest(shipped: Shop, image: str, registry: str) -> None:
+def test_pushing_again_gives_the_same_digest(stocked: Shop, image: str, registry: str) -> None:
     words = ("push", "--release", image.partition(":")[2], "--registry", f"{registry}/again/")
-    first, second = (shipped.ops(*words) for _ in range(2))
+    first, second = (stocked.ops(*words) for _ in range(2))
     assert first.returncode == 0, first.stderr
     assert first.stdout == second.stdout
     assert first.stdout.startswith(f"{registry}/again/churn-model@sha256:")
 
 
-def test_make_image_works_where_the_engine_is_on_another_host(shipped: Shop, image: str) -> None:
-    command = (shipped.python, "-m", "ops", "image", "--release", image.partition(":")[2])
+def test_make_image_works_where_the_engine_is_on_another_host(stocked: Shop, image: str) -> None:
+    command = (stocked.python, "-m", "ops", "image", "--release", image.partition(":")[2])
     with _forwarded() as port:
-        done = run(*command, cwd=shipped.path, env={"DOCKER_HOST": f"tcp://127.0.0.1:{port}"})
+        done = run(*command, cwd=stocked.path, env={"DOCKER_HOST": f"tcp://127.0.0.1:{port}"})
     assert done.returncode == 0, done.stderr
     assert "golden rows as offline" in done.stdout
 

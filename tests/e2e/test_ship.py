@@ -18,7 +18,7 @@ from tests.template.makeityours import apply
 
 
 @pytest.fixture(scope="module")
-def second(shipped: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+def second(stocked: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """A second project, made while the first one is up, with the answers that `new` suggests."""
     path = tmp_path_factory.mktemp("second") / "churn-model"
     done = cli("new", path, "--defaults", "--ref", "HEAD", seconds=600)
@@ -62,12 +62,13 @@ def test_shipping_again_what_serves_already_changes_nothing(second: Shop) -> Non
     assert second.served() == before
 
 
-def test_two_projects_run_side_by_side_on_ports_of_their_own(shop: Shop, second: Shop) -> None:
+def test_two_projects_run_side_by_side_on_ports_of_their_own(stocked: Shop, second: Shop) -> None:
     environments = ("test", "staging", "production")
-    ports = [project.port(name) for project in (shop, second) for name in environments]
+    stocked.wake()
+    ports = [project.port(name) for project in (stocked, second) for name in environments]
     assert len(set(ports)) == 6
-    assert shop.served() in shop.releases
-    assert second.served() not in shop.releases
+    assert stocked.served() in stocked.releases
+    assert second.served() not in stocked.releases
 
 
 def test_another_table_with_other_fields_replaces_the_first_in_production(second: Shop) -> None:
