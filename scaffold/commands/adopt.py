@@ -165,6 +165,10 @@ def _nearest(
 
 def _candidates(source: Source, new: Template) -> list[str]:
     older = [tag for tag in source.releases if versions.is_older(tag, new.version)]
+    if not older:  # its versions are called otherwise: what came before is in the history
+        moved = versions.aliases(source.tags)
+        before = source.run("tag", "--sort=creatordate", "--merged", new.commit).split()
+        older = [tag for tag in before if tag not in moved and source.tags[tag] != new.commit]
     return older[: -COMPARED - 1 : -1]
 
 

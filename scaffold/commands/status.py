@@ -16,10 +16,11 @@ from scaffold.ground import console
 from scaffold.ground.errors import Exit, ScaffoldError
 from scaffold.ground.scratch import scratch
 from scaffold.merging.drift import Difference, differences, kept_tree
-from scaffold.origin import trust, versions
+from scaffold.origin import trust
 from scaffold.origin.address import open_recorded
 from scaffold.origin.rendered import cache_store
 from scaffold.origin.source import Source
+from scaffold.origin.standing import Standing, standing
 from scaffold.project.project import Project, find_project
 from scaffold.project.record import Record
 
@@ -32,8 +33,7 @@ class Status:
 
     name: str
     record: Record
-    newest: str | None
-    behind: int
+    standing: Standing | None
     differing: list[Difference] | None
     conflicts: int
     problem: str | None = None
@@ -43,11 +43,13 @@ class Status:
     def line(self) -> str:
         """The one line that is printed."""
         parts = [f"template {self.record.version}"]
-        if self.newest is None:
+        if self.standing is None:
             parts.append("its newest version is unknown")
+        elif self.standing.behind:
+            parts.append(f"newest {self.standing.newest}, {self.standing.distance}")
         else:
-            releases = f"{self.behind} release{'s'[: self.behind != 1]} behind"
-            parts.append(f"newest {self.newest}, {releases}" if self.behind else "the newest")
+            after = f"after the newest {self.standing.unit} {self.standing.newest}"
+            parts.append(after if self.standing.ahead else "the newest")
         text = f"{self.name}: {', '.join(parts)}; answers file valid; "
         if self.conflicts:
             text += f"{self.conflicts} conflict{'s'[: self.conflicts != 1]} to resolve; "
@@ -59,7 +61,7 @@ class Status:
 
     def as_data(self, path: str) -> dict[str, object]:
         """Return it in the form that --json prints; docs/json.md describes it."""
-        files = self.differing
+        files, found = self.differing, self.standing
         return {
             "schema": 1,
             "command": "status",
@@ -68,8 +70,10 @@ class Status:
             "template": {
                 "url": self.record.url,
                 "version": self.record.version,
-                "newest": self.newest,
-                "behind": self.behind if self.newest is not None else None,
+                "newest": found and found.newest,
+                "behind": found and found.behind,
+                "unit": found and found.unit,
+                "prerelease": found and found.prerelease,
             },
             "answers": "valid",
             "conflicts": self.conflicts,
@@ -98,12 +102,18 @@ def status(path: Path, as_json: bool, trusted: bool = False) -> int:
             console.note(found.problem)
             if found.remedy:
                 console.detail(f"   try: {found.remedy}")
-        elif found.behind:
-            there = "" if project.shown == "." else f" {project.shown}"
-            console.detail(f"  mlops-scaffold update --dry-run{there}  # see what is new")
-    if found.newest is None:
+        elif found.standing:
+            _show_next(found.standing, "" if project.shown == "." else f" {project.shown}")
+    if found.standing is None:
         return Exit.ERROR
-    return Exit.BEHIND if found.behind else 0
+    return Exit.BEHIND if found.standing.behind else 0
+
+
+def _show_next(found: Standing, there: str) -> None:
+    if found.behind:
+        console.detail(f"  mlops-scaffold update --dry-run{there}  # see what is new")
+    if pre := found.prerelease:
+        console.detail(f"  mlops-scaffold update --dry-run --to {pre}{there}  # a pre-release")
 
 
 def _find(path: Path) -> Project:
@@ -120,25 +130,19 @@ def _find(path: Path) -> Project:
 def _status(project: Project, work: Path, trusted: bool) -> Status:
     record = project.recorded()
     conflicts = sum(set(stages) != {0} for stages in project.index().values())
-    unknown = Status(project.name, record, None, 0, None, conflicts)
+    unknown = Status(project.name, record, None, None, conflicts)
     try:
         trust.check(project, record.url, work)
     except trust.Unseen as error:  # nothing is said against the template, so nothing is refused
         return replace(unknown, problem=error.cause, remedy=error.remedy)
     try:
         source = open_recorded(record.url, work, trusted=trusted)
-        newest = source.newest()
         if source.is_moving(record.version):
-            moved = (
-                f"{record.version} is a tag that is moved, so the project's version is not known"
-            )
-            return replace(unknown, problem=moved)
+            moved = f"{record.version} is moved along with newer versions, so the project's is "
+            return replace(unknown, problem=f"{moved}not known")
+        found = replace(unknown, standing=standing(source, record.version))
     except ScaffoldError as error:
         return replace(unknown, problem=error.cause, remedy=error.remedy)
-    # A bare hash is how Git describes a commit before the first tag.
-    known = versions.parse(record.version) is not None
-    behind = len(versions.after(record.version, source.tags) if known else source.releases)
-    found = replace(unknown, newest=newest, behind=behind)
     try:
         return replace(found, differing=_differing(project, source, record, work))
     except ScaffoldError as error:

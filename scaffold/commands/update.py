@@ -18,6 +18,7 @@ from scaffold.origin import answers, trust, versions
 from scaffold.origin.address import open_named, open_recorded
 from scaffold.origin.render import preload
 from scaffold.origin.source import HEAD, Source, Template
+from scaffold.origin.standing import standing
 from scaffold.placing.journal import find, locked
 from scaffold.project.project import Project
 from scaffold.project.record import Record
@@ -93,27 +94,34 @@ def _is_current(source: Source, record: Record, to: str | None) -> str | None:
     """Say that the project has the version already, if it does: known from the versions alone."""
     if to is not None:
         return f"is already at {to}" if to == record.version and to in source.tags else None
-    newest = source.newest()
     if source.is_moving(record.version):
         return None
-    if newest == record.version:
-        return f"is already at {newest}, the template's newest release"
-    if not versions.is_older(newest, record.version):
+    try:
+        found = standing(source, record.version)
+    except ScaffoldError:
+        return None  # there is no such version, which is said where it is needed
+    if found.behind:
         return None
-    if source.shipped:
+    if found.ahead and source.shipped:
         raise ScaffoldError(
             f"the project's template is {record.version}, and this installation knows "
-            f"versions up to {newest}",
+            f"versions up to {found.newest}",
             "upgrade mlops-scaffold, e.g. `uv tool upgrade mlops-scaffold`",
         )
-    return f"is already at {record.version}, after the template's newest release {newest}"
+    said = f"is already at {record.version}, the template's newest {found.unit}"
+    if found.ahead:
+        said = f"is already at {record.version}, after the template's newest {found.unit} "
+        said += found.newest
+    if found.prerelease:
+        said += f"; newer is the pre-release {found.prerelease} (`--to {found.prerelease}`)"
+    return said
 
 
 def _old(source: Source, record: Record) -> Template:
     if source.is_moving(record.version):
         raise ScaffoldError(
-            f"the answers file names the version {record.version!r}, a tag that is moved, so what "
-            "the project was made from is not known",
+            f"the answers file names the version {record.version!r}, which is moved along with "
+            "newer ones, so what the project was made from is not known",
             f"find the nearest one: `mlops-scaffold adopt . --template {shlex.quote(source.url)}`",
         )
     try:

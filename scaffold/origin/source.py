@@ -119,32 +119,31 @@ class Source:
         return git.environment(config=[bare, *git.without_filters(found)])
 
     def is_moving(self, version: str) -> bool:
-        """Tell whether a version is a tag that is moved along with releases, like v1 or stable."""
-        return version in self.tags and (
-            versions.parse(version) is None or version in versions.aliases(self.tags)
-        )
+        """Tell whether a version is a name that moves: a branch, or a tag like v1 or stable."""
+        if version in self.tags:
+            return version in versions.aliases(self.tags)
+        if versions.is_commit(version):
+            return False
+        return self.succeeds("show-ref", "--verify", "-q", f"refs/heads/{version}")
 
     def newest(self) -> str:
-        """Return the newest release, or refuse a template that has none."""
-        newest = versions.newest(self.tags)
-        if newest is None:
-            raise ScaffoldError(
-                f"the template has no {'tag that is a version' if self.tags else 'tags'}, "
-                "so it has no released version",
-                "name the version yourself, e.g. --ref HEAD (`--to HEAD` in an update)",
-            )
-        return newest
+        """Return the newest release; HEAD of a template that has none, as copier does."""
+        return versions.newest(self.tags) or HEAD
+
+    def commit(self, ref: str) -> str:
+        """Return the commit of a version; refuse what is none."""
+        return self.tags.get(ref) or self._known(ref) or self._resolve(ref)
 
     def at(self, ref: str | None) -> Template:
-        """Return one version of the template; the newest release for None."""
+        """Return one version of the template; the newest for None."""
         if ref is not None and (ref.startswith("-") or not ref.strip()):
             raise ScaffoldError(f"{ref!r} is no version", "give a tag, e.g. v1.0.0", Exit.USAGE)
         ref = self.newest() if ref is None else ref
-        commit = self.tags.get(ref) or self._known(ref) or self._resolve(ref)
+        commit = self.commit(ref)
         if ref == HEAD and self.folder is not None and self._is_dirty:
             commit = self._with_work_tree(self.folder, commit)
         folder = extracted(commit, self._objects, self.address, self.work)
-        version = self._named(commit, ref)
+        version = self.named(commit, ref)
         return Template(self.url, version, commit, folder, self.ours, self.trusted)
 
     @property
@@ -177,14 +176,18 @@ class Source:
             f"the template has no version {ref!r}", f"choose one of its tags: {known}", Exit.USAGE
         )
 
-    def _named(self, commit: str, ref: str) -> str:
-        """Return the version to record: the release asked for or another of that commit, if any."""
+    def named(self, commit: str, ref: str) -> str:
+        """Return the version to record: the tag asked for, a release of that commit, or as copier
+        would, what git says of it."""
+        if ref in self.tags and not self.is_moving(ref):
+            return ref
         same = [tag for tag in self.releases if self.tags[tag] == commit]
         if same:
-            return ref if ref in same else same[-1]
+            return same[-1]
         if versions.DESCRIBED.fullmatch(ref):
             return ref
-        here = self._scratch if self._scratch.exists() else self.repository
+        inside = self.succeeds("cat-file", "-e", commit)
+        here = self.repository if inside else self._scratch
         argv = ("describe", "--tags", "--always", commit)
         return git.git(*argv, cwd=here, env=self._environment).strip()
 

@@ -9,6 +9,13 @@ DESCRIBED = re.compile(r"(?P<tag>.+)-(?P<count>\d+)-g(?P<commit>[0-9a-f]+)")
 # What git calls a commit before the first tag. PEP 440 takes some for versions: 111a905, 1234567.
 _COMMIT = re.compile(r"(?!(19|20)\d{6}$)[0-9a-f]{7,40}")  # but 20261121 is a version, by date
 
+_NUMBERED = re.compile(r"(.*?)([0-9]+(?:\.[0-9]+)*)")
+# Names of tags that follow the newest release, or a line of them.
+_MOVED = {
+    *("stable", "latest", "current", "newest", "release", "production", "prod", "head", "main"),
+    *("master", "next", "edge", "nightly", "preview", "beta", "alpha", "dev", "develop", "lts"),
+}
+
 
 def parse(text: str) -> Version | None:
     """Return a version to compare by; None for what is neither a tag nor so many commits after one.
@@ -26,6 +33,11 @@ def parse(text: str) -> Version | None:
         return None
 
 
+def is_commit(text: str) -> bool:
+    """Tell whether a version says of itself which commit it is: abc1234, or v1.0.0-3-gabc1234."""
+    return bool(_COMMIT.fullmatch(text) or DESCRIBED.fullmatch(text))
+
+
 def releases(tags: Iterable[str]) -> list[str]:
     """Return the tags that are versions, oldest first; pre-releases if there is nothing else."""
     tags = list(tags)
@@ -38,14 +50,30 @@ def releases(tags: Iterable[str]) -> list[str]:
 
 
 def aliases(tags: Iterable[str]) -> set[str]:
-    """Return the tags that stand for the newest of several versions: v1 beside v1.0.0."""
-    parts = {tag: version.release for tag in tags if (version := parse(tag)) is not None}
-    return {
+    """Return the tags that are moved along: v1 beside v1.0.0, or one called stable."""
+    tags = list(tags)
+    parts = {tag: numbers for tag in tags if (numbers := _numbers(tag)) is not None}
+    return {tag for tag in tags if tag.lower() in _MOVED} | {
         tag
-        for tag, short in parts.items()
-        for long in parts.values()
-        if len(long) > len(short) and long[: len(short)] == short and len(short) < 3
+        for tag, (prefix, short) in parts.items()
+        for other, long in parts.values()
+        if other == prefix and len(long) > len(short) < 3 and long[: len(short)] == short
     }
+
+
+def _numbers(tag: str) -> tuple[str, tuple[int, ...]] | None:
+    """Return what stands before a tag's numbers, and those: of release-1.0 too, no PEP 440."""
+    if (version := parse(tag)) is not None:
+        return "", version.release
+    found = _NUMBERED.fullmatch(tag)
+    return (found[1], tuple(map(int, found[2].split(".")))) if found else None
+
+
+def newest_prerelease(tags: Iterable[str], than: str) -> str | None:
+    """Return the newest pre-release, if it is newer than a version."""
+    known = [(v, tag) for tag in tags if (v := parse(tag)) is not None and v.is_prerelease]
+    found = max(known, default=(None, None))[1]
+    return found if found is not None and is_older(than, found) else None
 
 
 def newest(tags: Iterable[str]) -> str | None:

@@ -113,5 +113,8 @@ def _uv(project: Path, *argv: str, more: Sequence[str] = ()) -> None:
         raise StepError(f"`{command}` failed with exit code {done.returncode}", command)
 
 
-_LEFT_OUT = ("VIRTUAL_ENV", "UV_RUN_RECURSION_DEPTH", "UV", "PYTHONHOME", "__PYVENV_LAUNCHER__")
-_LEFT_OUT += ("PYTHONDONTWRITEBYTECODE",)  # or every program would compile scikit-learn anew
+# The last one would let every program compile scikit-learn anew, for seconds.
+_LEFT_OUT = (
+    *("VIRTUAL_ENV", "UV_RUN_RECURSION_DEPTH", "UV", "PYTHONHOME", "__PYVENV_LAUNCHER__"),
+    "PYTHONDONTWRITEBYTECODE",
+)

@@ -23,10 +23,11 @@ PYTHON = [sys.executable, "-m"]
 def check() -> None:
     """Check everything, whatever passed before."""
     before = key()
-    command = [*PYTHON, "pytest", "--ignore", "tests/acceptance", f"--color={'yes' if _colour() else 'no'}"]
+    command = [*PYTHON, "pytest", "--ignore", "tests/acceptance"]
+    command += ["--color=yes"] * (sys.stdout.isatty() and "NO_COLOR" not in os.environ)
     tests = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
-        hooks = [*PYTHON, "pre_commit", "run", "--all-files", f"--color={'always' if _colour() else 'never'}"]
+        hooks = [*PYTHON, "pre_commit", "run", "--all-files"]
         failed = subprocess.run(hooks, cwd=ROOT, check=False).returncode
         said = tests.communicate()[0].decode(errors="replace").rstrip()
     finally:
@@ -77,7 +78,3 @@ def key() -> str:
         content = path.read_bytes() if path.is_file() else b""
         digest.update(f"{path} {hashlib.sha256(content).hexdigest()}\n".encode())
     return digest.hexdigest()
-
-
-def _colour() -> bool:
-    return sys.stdout.isatty() and "NO_COLOR" not in os.environ

@@ -300,7 +300,8 @@ def _kept(command: list[str], orphans: list[psutil.Process], count: int) -> str:
         last = command[-1].replace(NUMBER, number)
         mine = [p for p in orphans if _words(p)[-1:] == [last] and KEEPER not in _words(p)]
         known += [f"{p.pid}:{int(p.create_time())}" for p in mine[:1]] or ["0:0"]
-    return f"{_escape(shlex.join([sys.executable, KEEPER]))} %(process_num)d {','.join(known)} {line}"
+    keeper = _escape(shlex.join([sys.executable, KEEPER]))
+    return f"{keeper} %(process_num)d {','.join(known)} {line}"
 
 
 def _words(process: psutil.Process) -> list[str]:

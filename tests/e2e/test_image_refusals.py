@@ -190,7 +190,7 @@ except config.OpsError as error:
 def test_a_push_without_an_address_or_an_image_or_a_registry_says_what_is_missing(
     stocked: Shop, images: list[str]
 ) -> None:
-    honest, faulty = stocked.releases[1], stocked.releases[2]
+    without, honest = stocked.releases
     cause, remedy = refusal(stocked, "push", "--release", honest)
     assert cause == "REGISTRY is missing"
     assert remedy == "make push REGISTRY=registry.example.com/team"
@@ -198,7 +198,7 @@ def test_a_push_without_an_address_or_an_image_or_a_registry_says_what_is_missin
     assert "127.0.0.1:1" in cause and "connection refused" in cause
     assert remedy == "docker login 127.0.0.1:1, then again"
     docker("rmi", f"127.0.0.1:1/team/churn-model:{honest}")
-    run(os.environ["DOCKER"], "rmi", "--force", f"churn-model:{faulty}")
-    cause, remedy = refusal(stocked, "push", "--release", faulty, "--registry", "127.0.0.1:1/team")
-    assert f"No such image: churn-model:{faulty}" in cause
-    assert remedy == f"make image RELEASE={faulty}"
+    run(os.environ["DOCKER"], "rmi", "--force", f"churn-model:{without}")
+    cause, remedy = refusal(stocked, "push", "--release", without, "--registry", "127.0.0.1:1/team")
+    assert f"No such image: churn-model:{without}" in cause
+    assert remedy == f"make image RELEASE={without}"

@@ -12,14 +12,15 @@ from tests.answers import Answers, choices, factors, name_of, pairs
 from tests.support import IDENTITY, cli, run, sh
 
 NOT_COUNTED = ("uv.lock", "data/golden.csv")
-FILES = 45
-LINES = 3000  # of code and prose; blank lines, comments and docstrings are not counted
-DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+FILES = 47
+LINES = 4300  # as `wc -l` counts them
 # What only one answer needs; everything else is for all of them.
 ONLY = {
     ("ci", "github"): (".github/",),
     ("ci", "gitlab"): (".gitlab-ci.yml",),
-    ("target", "local"): ("ops/client.py", "ops/container.py", "ops/envoy.py", "ops/supervisor.py"),
+    ("target", "local"): tuple(
+        f"ops/{name}.py" for name in ("client", "container", "envoy", "keep", "supervisor")
+    ),
     ("target", "kubernetes"): ("ops/kubernetes/",),
 }
 
@@ -37,25 +38,11 @@ def emitted(project: Path) -> dict[str, str]:
     return {n: (project / n).read_text("utf-8") for n in names if n not in NOT_COUNTED}
 
 
-def counted(name: str, text: str) -> int:
-    """How many lines count."""
-    lines = text.splitlines()
-    if name.endswith(".py"):
-        documents = [n for n in ast.walk(ast.parse(text)) if isinstance(n, DOCUMENTED) and n.body]
-        firsts = [n.body[0] for n in documents if ast.get_docstring(n) is not None]
-        left_out = {i for f in firsts for i in range(f.lineno, (f.end_lineno or 0) + 1)}
-    else:
-        left_out = set[int]()
-    mark = "#" if not name.endswith(".md") else "\0"
-    whole = enumerate(map(str.strip, lines), start=1)
-    return len({n for n, line in whole if line and not line.startswith(mark)} - left_out)
-
-
 @pytest.mark.parametrize("answers", choices(), ids=name_of)
 def test_every_combination_is_small_and_whole(answers: Answers, tmp_path: Path) -> None:
     files = emitted(generate(tmp_path / "churn-model", answers))
     assert len(files) <= FILES, sorted(files)
-    assert sum(counted(name, text) for name, text in files.items()) <= LINES
+    assert sum(text.count("\n") for text in files.values()) <= LINES
     for name, text in files.items():
         assert text.strip(), f"{name} is empty"
         assert "\n\n\n\n" not in text and not text.startswith("\n"), name

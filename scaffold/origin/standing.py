@@ -1,0 +1,52 @@
+"""How far a recorded version is behind its template: by releases, or by commits where it has none.
+
+Versions that PEP 440 does not order (`template-v1.0.0`, a bare commit) are ordered by history.
+"""
+
+from dataclasses import dataclass
+
+from scaffold.origin import versions
+from scaffold.origin.source import HEAD, Source
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The newest version, how many `unit`s come after the recorded one up to it, and more.
+
+    `ahead` says that the recorded one is newer; `prerelease` is one that is newer than both.
+    """
+
+    newest: str
+    behind: int
+    unit: str = "release"
+    ahead: bool = False
+    prerelease: str | None = None
+
+    @property
+    def distance(self) -> str:
+        """The number in words."""
+        return f"{self.behind} {self.unit}{'s'[: self.behind != 1]} behind"
+
+
+def standing(source: Source, version: str) -> Standing:
+    """Compare a version with the template's newest; raise ScaffoldError when there is no such."""
+    newest = versions.newest(source.tags)
+    if newest is None:
+        head, mine = source.commit(HEAD), source.commit(version)
+        behind = int(source.run("rev-list", "--count", f"{mine}..{head}"))
+        name = version if mine == head else source.named(head, HEAD)
+        return Standing(name, behind, "commit", ahead=not behind and mine != head)
+    later = versions.newest_prerelease(source.tags, newest)
+    if later is not None and not versions.is_older(version, later):
+        later = None
+    if versions.parse(version) is not None:
+        behind = len(versions.after(version, source.tags))
+        ahead = not behind and versions.is_older(newest, version)
+    else:
+        mine = source.commit(version)
+        contained = source.run("tag", "--merged", mine).split()
+        known = source.releases
+        have = [number for number, tag in enumerate(known, start=1) if tag in contained]
+        behind = len(known) - max(have, default=0)
+        ahead = not behind and source.tags[newest] != mine
+    return Standing(newest, behind, ahead=ahead, prerelease=later)
