@@ -55,6 +55,8 @@ def test_json_holds_the_same_and_nothing_else_is_on_stdout(project: Path) -> Non
             "version": "v1.0.0",
             "newest": "v1.1.0",
             "behind": 1,
+            "unit": "release",
+            "prerelease": None,
         },
         "answers": "valid",
         "conflicts": 0,

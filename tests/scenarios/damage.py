@@ -170,11 +170,11 @@ SCENARIOS = (
         says=("https://localhost:1/template.git",),
     ),
     Scenario(
-        "a template without tags has no newest version",
+        "a template that has lost its tags no longer knows the project's version",
         A,
         untagged,
         code=1,
-        says=("tag", "--to"),
+        says=("has no version 'v1.0.0'", "adopt"),
     ),
     Scenario(
         "a template without tags gives the version that is named",
