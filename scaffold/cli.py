@@ -103,6 +103,9 @@ def update(
     dry_run: Annotated[bool, DRY_RUN] = False,
     as_json: Annotated[bool, AS_JSON] = False,
     trust: Annotated[bool, TRUST] = False,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Let answers go that the new version hides.")
+    ] = False,
 ) -> None:
     """Merge the template's improvements into a project.
 
@@ -112,8 +115,9 @@ def update(
         from scaffold.commands.update import Request
         from scaffold.commands.update import update as run
 
-        request = Request(path, to, template, defaults, tuple(data or ()), dry_run, as_json, trust)
-        code = run(request)
+        given = tuple(data or ())
+        ways = (dry_run, as_json, trust, accept)
+        code = run(Request(path, to, template, defaults, given, *ways))
     raise typer.Exit(code)
 
 

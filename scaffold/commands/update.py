@@ -36,6 +36,7 @@ class Request:
     dry_run: bool = False
     as_json: bool = False
     trust: bool = False
+    accept: bool = False
 
 
 def update(request: Request) -> int:
@@ -63,7 +64,8 @@ def update(request: Request) -> int:
         if not options.as_json:
             to = f"{old.version} -> {new.version}" if old.version != new.version else new.version
             console.title(f"{project.name}: {to}, from {new.url}")
-        prepared = prepare(project, record, old, new, given, work, asks=options.asks)
+        asks, accepts = options.asks, request.accept
+        prepared = prepare(project, record, old, new, given, work, asks=asks, accepts=accepts)
         plan, proposal = prepared.plan, prepared.proposal
         if not proposal.touched and not proposal.left:
             code = current(

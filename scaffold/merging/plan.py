@@ -39,6 +39,11 @@ class AnswerChange:
     old: object = None
     new: object = None
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether a recorded answer gives way to another one that nobody gave."""
+        return self.change == "hidden" and _text(self.old) != _text(self.new)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -143,6 +148,7 @@ def answer_changes(
     after: Answers,
     given: Mapping[str, object],
     questions: Questions,
+    used: Mapping[str, object],
     *,
     asked: bool,
 ) -> tuple[AnswerChange, ...]:
@@ -153,6 +159,7 @@ def answer_changes(
         after: as the new version's answers file records them.
         given: by the person, with --data.
         questions: what the new version asks.
+        used: the answers that it was rendered with, hidden ones too.
         asked: a person was asked for what is new or refused.
 
     """
@@ -160,8 +167,10 @@ def answer_changes(
     for question in dict.fromkeys([*before, *after]):
         old, new = before.get(question), after.get(question)
         if question not in after:
-            kind: AnswerKind = "hidden" if question in questions.asked else "dropped"
-            found.append(AnswerChange(question, kind, old))
+            if question in questions.asked:
+                found.append(AnswerChange(question, "hidden", old, used.get(question)))
+            else:
+                found.append(AnswerChange(question, "dropped", old))
         elif question in given:
             if question not in before or _text(old) != _text(new):
                 found.append(AnswerChange(question, "given", old, new))

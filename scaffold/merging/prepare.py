@@ -11,7 +11,7 @@ from pathlib import Path
 from scaffold.ground import console
 from scaffold.ground.errors import Exit, ScaffoldError
 from scaffold.ground.store import Store
-from scaffold.merging.plan import Plan, answer_changes
+from scaffold.merging.plan import AnswerChange, Plan, answer_changes
 from scaffold.merging.proceed import merge_store
 from scaffold.merging.proposal import Proposal, propose
 from scaffold.origin import answers, changelog
@@ -56,6 +56,7 @@ def prepare(
     work: Path,
     *,
     asks: bool,
+    accepts: bool = False,
 ) -> Prepared:
     """Render both versions, merge what changed between them into the last commit, and tell it.
 
@@ -67,6 +68,7 @@ def prepare(
         given: answers that the person gave for it.
         work: a scratch folder.
         asks: whether a person may be asked for what is new or refused.
+        accepts: whether answers that the new version hides may change unasked.
 
     Raises ScaffoldError when the new version refuses an answer or cannot be rendered.
     """
@@ -90,7 +92,10 @@ def prepare(
         )
     after = answers_in(rendered.answers, Path(project.answers_file))
     _tell_move(rendered.answers, project.answers_file, new.url)
-    changes = answer_changes(record.answers, after, given, questions, asked=asks)
+    used = rendered.rendering.used
+    changes = answer_changes(record.answers, after, given, questions, used, asked=asks)
+    if not (asks or accepts or given):
+        _refuse_lost(changes, new.version)
     refused = [change for change in changes if change.change == "refused"]
     if refused:
         said = "; ".join(f"{c.question}: {c.old!r} would become {c.new!r}" for c in refused)
@@ -104,6 +109,19 @@ def prepare(
     news = changelog.between(new, old.version, new.version)
     plan = Plan("update", name, project.shown, new.url, old.version, new.version, (), changes, news)
     return Prepared(plan, proposal, store)
+
+
+def _refuse_lost(changes: tuple[AnswerChange, ...], version: str) -> None:
+    """Refuse to lose recorded answers to a version that asks for them no more."""
+    lost = [change for change in changes if change.is_lost]
+    if lost:
+        said = "; ".join(f"{c.question}: {c.old!r} would become {c.new!r}" for c in lost)
+        raise ScaffoldError(
+            f"{version} does not ask for recorded answers any more: {said}",
+            "look at the plan with --dry-run --accept; take it with --accept, or give the answers "
+            "that hide them with --data",
+            Exit.USAGE,
+        )
 
 
 def _tell_move(text: str, file: str, url: str) -> None:

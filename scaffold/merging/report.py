@@ -111,7 +111,9 @@ def _answer(change: AnswerChange, command: str) -> str:
             "given": f"{old} -> {new}" if change.old is not None else f"{new} (given)",
             "changed": f"{old} -> {new}",
             "refused": f"{old} is refused, would become {new}",
-            "hidden": f"{old} is not asked any more with these answers",
+            "hidden": f"{old} is not asked any more with these answers, and is {new} now"
+            if change.is_lost
+            else f"{old} is not asked any more with these answers",
             "dropped": f"{old} is not asked any more",
         }[change.change]
     )

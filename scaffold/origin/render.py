@@ -52,10 +52,12 @@ class RefusedAnswer(ScaffoldError):
 
 @dataclass(frozen=True)
 class Rendering:
-    """What came out beside the files: where the answers file is, and what an update skips."""
+    """What came out beside the files: where the answers file is, what an update skips, and every
+    answer that was used, also those to questions that were not asked."""
 
     answers_file: str
     skips: Callable[[str], bool]
+    used: Answers
 
 
 def render(
@@ -162,7 +164,8 @@ def _copy(
             worker.__dict__["template"] = theirs
             worker.run_copy()
             written, matches = str(worker.answers_relpath), worker.match_skip
-        return Rendering(written, lambda path: bool(matches(Path(path))))
+            used = dict(worker.answers.combined)
+        return Rendering(written, lambda path: bool(matches(Path(path))), used)
     finally:
         _operation.reset(token)
 

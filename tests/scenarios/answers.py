@@ -21,6 +21,7 @@ TEXT = {"a.txt": nine(), "about.txt.jinja": "{{ size }} {{ ci|default('none') }}
 LAB = {"copier.yml": SIZE + CHOICE.format("gitlab", "github, gitlab"), **TEXT}
 HUB = {"copier.yml": SIZE + CHOICE.format("github", "github, forgejo"), "a.txt": nine(THEIRS)}
 TEAM = "team:\n  type: str\n  default: fraud\n"
+HIDES = (TEXT, {"copier.yml": TEAM + SIZE + "  when: false\n", "a.txt": nine(THEIRS)})
 
 
 def asks(questions: str) -> dict[str, Content]:
@@ -122,6 +123,7 @@ SCENARIOS = (
         "an answer that the new version hides is named",
         ({"copier.yml": SIZE + TEAM, **TEXT}, asks(SIZE + TEAM + "  when: '{{ size > 5 }}'\n")),
         new=("--ref", "v1.0.0", "--data", "team=risk"),
+        args=("--accept",),
         then={"a.txt": nine(THEIRS)},
         after=(
             not_recorded("team"),
@@ -200,6 +202,38 @@ SCENARIOS = (
         new=("--ref", "v1.0.0", "--data", "token=mine: token"),
         then={"token.txt": "# mine: token\n" + nine(THEIRS)},
         after=(not_recorded("mine"),),
+    ),
+    Scenario(
+        "a recorded answer that the new version hides and changes stops the update",
+        HIDES,
+        {"a.txt": nine(MINE)},
+        new=("--ref", "v1.0.0", "--data", "size=7"),
+        code=2,
+        says=("does not ask for recorded answers any more: size: 7 would become 3", "--accept"),
+    ),
+    Scenario(
+        "a recorded answer goes with --accept",
+        HIDES,
+        {"a.txt": nine(MINE)},
+        new=("--ref", "v1.0.0", "--data", "size=7"),
+        args=("--accept",),
+        then={"a.txt": nine(MINE | THEIRS), "about.txt": "3 none\n"},
+        answers={"size": ("hidden", 7, 3)},
+    ),
+    Scenario(
+        "an answer that hides others was given, so they may go",
+        HIDES,
+        {"a.txt": nine(MINE)},
+        new=("--ref", "v1.0.0", "--data", "size=7"),
+        args=("--data", "team=risk"),
+        then={"a.txt": nine(MINE | THEIRS), "about.txt": "3 none\n"},
+    ),
+    Scenario(
+        "an answer that is hidden and stays what it was stops nothing",
+        HIDES,
+        {"a.txt": nine(MINE)},
+        then={"a.txt": nine(MINE | THEIRS), "about.txt": "3 none\n"},
+        answers={"size": ("hidden", 3, 3)},
     ),
     Scenario(
         "an answer changed by hand in the answers file counts",

@@ -170,11 +170,11 @@ SCENARIOS = (
         says=("https://localhost:1/template.git",),
     ),
     Scenario(
-        "a template that has lost its tags no longer knows the project's version",
+        "a template without tags gives its HEAD",
         A,
         untagged,
-        code=1,
-        says=("has no version 'v1.0.0'", "adopt"),
+        {},
+        then={"a.txt": nine(THEIRS)},
     ),
     Scenario(
         "a template without tags gives the version that is named",
