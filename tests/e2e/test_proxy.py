@@ -171,3 +171,37 @@ def test_a_deploy_and_a_rollback_behind_the_proxy_lose_no_request(shop: Shop, do
             ended.set()
         answers = sum((each.result() for each in clients), Counter[str]())
     assert set(answers) == {f"200 {before}", f"200 {after}"}
+
+
+def test_haproxy_as_the_page_has_it_finds_the_server_well_and_asks_it(
+    shop: Shop, tmp_path: Path
+) -> None:
+    needs("haproxy", "haproxy")
+    port, file = free_port(), tmp_path / "haproxy.cfg"
+    limits = "".join(f"    timeout {kind} 35s\n" for kind in ("connect", "client", "server"))
+    front = f"frontend in\n    mode http\n    bind 127.0.0.1:{port}\n    default_backend churn\n"
+    backend = block("haproxy").replace("8003", str(shop.port()))
+    file.write_text(f"defaults\n{limits}{front}{backend}")
+
+    def ask() -> tuple[int, str | None]:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", "/v2/health/ready", headers={"x-release": shop.other()})
+        answer = connection.getresponse()
+        return answer.status, answer.getheader("x-release")
+
+    with program("haproxy", "-f", file, port=port):
+        time.sleep(2)  # a server is taken for well until its first checks
+        assert ask() == (200, shop.served())
+
+
+def test_ab_which_speaks_http_1_0_gets_an_answer_to_every_request(
+    shop: Shop, tmp_path: Path
+) -> None:
+    needs("ab", "apache2-utils")
+    (tmp_path / "row").write_text(json.dumps(shop.row))
+    url = f"http://127.0.0.1:{shop.port()}/predict"
+    for kept in ([], ["-k"]):
+        words = ("ab", "-q", "-n", "100", "-c", "4", *kept, "-p", "row", "-T", "application/json")
+        said = sh(*words, url, cwd=tmp_path)
+        assert re.search(r"Complete requests: +100\n", said), said
+        assert "Non-2xx" not in said and re.search(r"Failed requests: +0\n", said), said
