@@ -116,12 +116,12 @@ def door(shop: Shop, tmp_path: Path) -> Iterator[Door]:
     (tmp_path / "nginx.conf").write_text(AROUND.format(folder=tmp_path))
     nginx = f"{needs('nginx', 'nginx-light')} -e {tmp_path}/error.log -c {tmp_path}/nginx.conf"
     with program(*nginx.split(), "-g", "daemon off;", port=found.port):
-        sh("bash", "-ec", block("sh", 1).replace("nginx", nginx))
         at = f"--resolve {NAME}:{found.port}:127.0.0.1 -fsS"
         curl = mine(block("sh", 2)).replace("curl", f"curl {at}")
         said = sh("bash", "-ec", curl.replace(NAME + "/", f"{NAME}:{found.port}/"), cwd=tmp_path)
         assert json.loads(said)["release"] == shop.served()
         yield found
+        sh("bash", "-ec", block("sh", 1).replace("nginx", nginx))
 
 
 def test_the_proxy_of_the_page_lets_in_who_may_and_only_to_what_is_for_them(
