@@ -107,7 +107,9 @@ class Yard(Shop):
         """Predictions that a pod has made, by its own metrics."""
         path = f"/api/v1/namespaces/{self.namespace}/pods/{pod['metadata']['name']}:8080/proxy"
         text = self.kubectl("get", "--raw", f"{path}/metrics")
-        rows = re.findall(r'(?m)^http_request_seconds_count\{.*route="/predict".* (\S+)$', text)
+        rows = re.findall(
+            r'(?m)^http_request_duration_seconds_count\{.*route="/predict".* (\S+)$', text
+        )
         return int(sum(map(float, rows)))
 
     def ship(self, message: str) -> str:

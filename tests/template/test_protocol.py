@@ -1,5 +1,6 @@
 """The Open Inference Protocol, spoken by Triton's own client with its defaults."""
 
+import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,3 +116,65 @@ def test_what_does_not_fit_the_model_is_a_clear_error(
     unknown = [triton.InferRequestedOutput("nothing")]
     with pytest.raises(InferenceServerException, match="label, probabilities"):
         client.infer("churn-model", [tensor(rows(row, 1))], outputs=unknown)
+
+
+def request_of(row: dict[str, object], **more: object) -> dict[str, object]:
+    """A request as JSON, with members of its tensor changed."""
+    entry = {"name": "features", "datatype": "FP64", "shape": [1, len(row)]}
+    return {"inputs": [entry | {"data": list(row.values())} | more]}
+
+
+def infer(server: Server, body: object, **headers: str) -> httpx.Response:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    path = f"{server.url}/v2/models/churn-model/infer"
+    return httpx.post(path, content=content, headers=headers)
+
+
+def test_optional_members_may_be_null_as_other_servers_types_send_them(
+    server: Server, row: dict[str, object]
+) -> None:
+    body = request_of(row, parameters=None) | {"id": None, "parameters": None, "outputs": None}
+    answer = infer(server, body)
+    assert answer.status_code == 200, answer.text
+    assert "id" not in answer.json()
+    assert infer(server, request_of(row) | {"id": ""}).json()["id"] == ""
+
+
+def test_a_body_may_be_packed_by_gzip_and_a_bomb_is_refused(
+    server: Server, row: dict[str, object]
+) -> None:
+    packed = gzip.compress(json.dumps(request_of(row)).encode())
+    gz = {"content-encoding": "gzip"}
+    assert infer(server, packed, **gz).status_code == 200
+    named = httpx.post(
+        f"{server.url}/predict", content=gzip.compress(json.dumps(row).encode()), headers=gz
+    )
+    assert named.status_code == 200
+    bomb = gzip.compress(b" " * 50_000_000)
+    assert infer(server, bomb, **gz).status_code == 413
+    assert infer(server, packed[:-9], **gz).json() == {"error": "the gzip of the body is cut off"}
+    assert infer(server, b"{}", **gz).json() == {"error": "the body is no gzip"}
+    assert infer(server, packed, **{"content-encoding": "br"}).status_code == 415
+
+
+def test_a_tensor_that_does_not_fit_is_told_what_of_it(
+    server: Server, row: dict[str, object]
+) -> None:
+    whole = [float(round(float(str(value)))) for value in row.values()]
+    wrong: dict[str, dict[str, object]] = {
+        "the input is called 'features', not 'x'": {"name": "x"},
+        "the datatype is one of FP32": {"datatype": "BYTES"},
+        "the shape is [rows, 10], not [1, 9]": {"shape": [1, 9]},
+        "the data must be whole numbers, as int64 says": {"datatype": "INT64"},
+        "the data must be numbers": {"data": [True, *whole[1:]], "datatype": "INT64"},
+        "a number in the data is too large": {"data": [10**400, *whole[1:]]},
+    }
+    for message, more in wrong.items():
+        answer = infer(server, request_of(row, **more))
+        assert answer.status_code == 400
+        assert message in answer.json()["error"]
+
+
+def test_reading_where_only_a_question_may_be_put_is_405(server: Server) -> None:
+    answer = httpx.get(f"{server.url}/v2/models/churn-model/infer")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")

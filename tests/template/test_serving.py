@@ -109,36 +109,95 @@ def test_a_client_that_leaves_in_the_middle_is_no_error(server: Server) -> None:
     assert [(line["level"], line["status"]) for line in found] == [("info", 499)]
 
 
+def samples(text: str, name: str, **labels: str) -> list[float]:
+    """The values that a page of metrics has under a name, with at least these labels."""
+    found = []
+    for line in text.splitlines():
+        if match := re.fullmatch(rf"{name}\{{(.*)\}} (\S+)", line):
+            has = dict(re.findall(r'(\w+)="([^"]*)"', match[1]))
+            if has | labels == has:
+                found.append(float(match[2]))
+    return found
+
+
+def scraped(server: Server) -> str:
+    return httpx.get(f"{server.url}/metrics").text
+
+
+COUNT = "http_request_duration_seconds_count"
+MINE = {"release": "r-1", "traffic": "client"}
+
+
 def test_metrics_tell_routes_statuses_and_the_model(server: Server, row: Row) -> None:
     httpx.post(f"{server.url}/predict", json=[row, row])
     httpx.get(f"{server.url}/v2/models/some-name-{time.time()}")
-    text = httpx.get(f"{server.url}/metrics").text
-    assert 'http_request_seconds_count{method="POST",route="/predict",status="200"}' in text
-    assert 'route="/v2/models/{other:path}",status="404"' in text
+    text = scraped(server)
+    assert samples(text, COUNT, method="POST", route="/predict", status="200", **MINE)
+    assert samples(text, COUNT, route="/v2/models/{other:path}", status="404", **MINE)
     assert "some-name" not in text
-    assert re.search(r'model_info\{.*release="r-1".*\} 1.0', text)
-    assert re.search(r'predictions_total\{prediction="\w+"\}', text)
+    assert samples(text, "model_info", release="r-1") == [1.0]
+    assert samples(text, "predictions_total", **MINE)
+
+
+def test_rows_that_come_as_tensors_count_and_what_the_pipeline_asks_counts_apart(
+    server: Server, row: Row
+) -> None:
+    def counted(**labels: str) -> float:
+        return sum(samples(scraped(server), "predictions_total", release="r-1", **labels))
+
+    clients, probes = counted(traffic="client"), counted(traffic="probe")
+    tensor = {"name": "features", "datatype": "FP64", "shape": [3, len(row)]}
+    body = {"inputs": [tensor | {"data": [list(row.values())] * 3}]}
+    path = f"{server.url}/v2/models/churn-model/infer"
+    assert httpx.post(path, json=body).status_code == 200
+    assert counted(traffic="client") == clients + 3
+    httpx.post(f"{server.url}/predict", json=row, headers={"x-probe": "1"}).raise_for_status()
+    assert (counted(traffic="client"), counted(traffic="probe")) == (clients + 3, probes + 1)
+
+
+def test_refused_rows_count_by_field_and_cause_and_no_name_of_a_clients_is_kept(
+    server: Server, row: Row
+) -> None:
+    def counted(field: str, cause: str) -> float:
+        found = samples(scraped(server), "refused_rows_total", field=field, cause=cause, **MINE)
+        return sum(found)
+
+    wanted = {("mean_radius", "value"): 1, ("mean_texture", "missing"): 1, ("", "unknown"): 1}
+    wanted |= {("", "body"): 1}
+    before = {key: counted(*key) for key in wanted}
+    bad = row | {"mean_radius": -1, "secret_field": 1}
+    del bad["mean_texture"]
+    for content in (json.dumps([row, bad]), "{"):
+        assert httpx.post(f"{server.url}/predict", content=content).status_code == 422
+    assert {key: counted(*key) - before[key] for key in wanted} == wanted
+    assert "secret_field" not in scraped(server)
+
+
+@pytest.mark.parametrize("path", ["/v2/health/ready", "/v2", "/version", "/metrics", "/docs"])
+def test_head_works_where_get_does(server: Server, path: str) -> None:
+    head, get = httpx.head(server.url + path), httpx.get(server.url + path)
+    assert (head.status_code, head.content) == (get.status_code, b"") == (200, b"")
+    assert head.headers["content-type"] == get.headers["content-type"]
+    assert httpx.head(f"{server.url}/predict").status_code == 405
 
 
 def test_processes_that_share_a_folder_count_together_and_outlive_each_other(
     project: Path, model: Path, row: Row, tmp_path: Path
 ) -> None:
     shared = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "not" / "made" / "yet")}
-    count = 'http_request_seconds_count{method="POST",route="/predict",status="200"}'
 
-    def counted(server: Server) -> list[str]:
-        text = httpx.get(f"{server.url}/metrics").text
-        assert re.findall(r'^model_info\{.*release="r-1".*\} (.*)$', text, re.MULTILINE) == ["1.0"]
-        predictions = re.findall(r"^predictions_total\{.*\} (.*)$", text, re.MULTILINE)
-        (requests,) = [line for line in text.splitlines() if line.startswith(count)]
-        return [requests.removeprefix(count).strip(), *predictions]
+    def counted(server: Server) -> list[float]:
+        text = scraped(server)
+        assert samples(text, "model_info", release="r-1") == [1.0]
+        asked = samples(text, COUNT, method="POST", route="/predict", status="200", **MINE)
+        return [*asked, *samples(text, "predictions_total", **MINE)]
 
     with serving(project, model, tmp_path / "a", **shared) as first:
         with serving(project, model, tmp_path / "b", **shared) as second:
             for server in (first, second, second):
                 assert httpx.post(f"{server.url}/predict", json=[row, row]).status_code == 200
-            assert counted(first) == counted(second) == ["3.0", "6.0"]
-        assert counted(first) == ["3.0", "6.0"]  # a counter never goes back
+            assert counted(first) == counted(second) == [3.0, 6.0]
+        assert counted(first) == [3.0, 6.0]  # a counter never goes back
 
 
 def test_an_answer_is_written_at_once_so_that_none_is_ever_cut_in_half(

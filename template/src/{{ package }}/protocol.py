@@ -5,6 +5,7 @@ or as raw bytes behind the JSON (Triton's binary extension) and go out as JSON. 
 when the protocol moves on.
 """
 
+import zlib
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
@@ -15,9 +16,11 @@ from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import Scope
 
 from .model import INPUT, Model
 from .schema import Matrix
+from .telemetry import count, refuse
 
 MAX_BYTES = 1_000_000  # of a request's body
 MAX_ROWS = 1000  # in one request, so that none keeps the others waiting for long
@@ -29,8 +32,8 @@ class Tensor(BaseModel):
     name: str
     datatype: str
     shape: tuple[Annotated[int, Field(ge=1, le=MAX_ROWS)], int]
-    parameters: dict[str, Any] = {}
-    data: list[Any] = []
+    parameters: dict[str, Any] | None = None
+    data: list[Any] | None = None
 
 
 class Inference(BaseModel):
@@ -38,11 +41,15 @@ class Inference(BaseModel):
 
     id: str | None = None
     inputs: tuple[Tensor]
-    outputs: list[dict[str, Any]] = []
+    outputs: list[dict[str, Any]] | None = None
 
 
 async def read_body(request: Request) -> bytes:
-    """The whole body. Raises HTTPException 413 as soon as it is too large."""
+    """The whole body, unpacked. Raises HTTPException 413 as soon as it is too large, 415 when it is
+    packed otherwise than by gzip, and ValueError when that is broken."""
+    packed = request.headers.get("content-encoding", "identity").lower()
+    if packed not in ("identity", "gzip"):
+        raise HTTPException(415, "a body may be packed by gzip only", {"accept-encoding": "gzip"})
     body, more = b"", True
     while more:
         message = await request.receive()
@@ -52,7 +59,20 @@ async def read_body(request: Request) -> bytes:
         more = message.get("more_body", False)
         if len(body) > MAX_BYTES:
             raise HTTPException(413, f"the body is larger than {MAX_BYTES} bytes")
-    return body
+    return body if packed == "identity" else _unpacked(body)
+
+
+def _unpacked(body: bytes) -> bytes:
+    unpacker = zlib.decompressobj(wbits=31)  # gzip's header and no other
+    try:
+        content = unpacker.decompress(body, MAX_BYTES + 1)
+    except zlib.error:
+        raise ValueError("the body is no gzip") from None
+    if len(content) > MAX_BYTES:
+        raise HTTPException(413, f"the body is larger than {MAX_BYTES} bytes")
+    if not unpacker.eof:
+        raise ValueError("the gzip of the body is cut off")
+    return content
 
 
 def constant(content: object) -> Callable[[], Awaitable[Response]]:
@@ -69,21 +89,25 @@ def router(model: Model) -> APIRouter:
     name, version = model.facts.name, model.facts.model_sha256[:12]
 
     async def infer(request: Request) -> Response:
-        body = await read_body(request)
         try:
+            body = await read_body(request)
             size = int(request.headers.get("inference-header-content-length", len(body)))
             if not 0 <= size <= len(body):
                 raise ValueError("Inference-Header-Content-Length does not fit the body")
             asked = Inference.model_validate_json(body[:size], strict=True)
-            outputs = _infer(model, asked, body[size:])
+            outputs = _infer(model, asked, body[size:], request.scope)
         except ValidationError as error:
             found = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(str(part) for part in found["loc"])
             raise HTTPException(400, f"{place}: {found['msg']}".lstrip(": ")) from None
         except ValueError as error:
+            refuse(request.scope, getattr(error, "problems", []))
             raise HTTPException(400, str(error)) from None
         told = {"model_name": name, "model_version": version, "outputs": outputs}
-        return JSONResponse(told | ({"id": asked.id} if asked.id else {}))
+        return JSONResponse(told | ({} if asked.id is None else {"id": asked.id}))
+
+    async def only_post() -> Response:
+        raise HTTPException(405, "infer takes a POST", {"allow": "POST"})
 
     corners = model.schema.rules[:2]  # only their shape and type matter
     said = zip(model.outputs, model.run(corners), strict=True)
@@ -99,6 +123,7 @@ def router(model: Model) -> APIRouter:
         routes.add_api_route(path, constant(metadata))
         routes.add_api_route(f"{path}/ready", constant({"name": name, "ready": True}))
         routes.add_api_route(f"{path}/infer", infer, methods=["POST"])
+        routes.add_api_route(f"{path}/infer", only_post, include_in_schema=False)
 
     @routes.api_route("/models/{other:path}", methods=["GET", "POST"], include_in_schema=False)
     async def unknown() -> Response:
@@ -112,29 +137,47 @@ def _tensor(name: str, values: NDArray[Any], rows: int) -> dict[str, Any]:
     return {"name": name, "datatype": datatype, "shape": [rows, *values.shape[1:]]}
 
 
-def _infer(model: Model, asked: Inference, raw: bytes) -> list[dict[str, Any]]:
+def _infer(model: Model, asked: Inference, raw: bytes, scope: Scope) -> list[dict[str, Any]]:
     """The output tensors. Raises ValueError for whatever is wrong."""
-    wanted: list[Any] = [output.get("name") for output in asked.outputs] or model.outputs
+    wanted: list[Any] = [out.get("name") for out in asked.outputs or ()] or model.outputs
     if not all(name in model.outputs for name in wanted):
         raise ValueError(f"the outputs of the model are {', '.join(model.outputs)}")
     matrix = _matrix(asked.inputs[0], raw, len(model.schema.features))
     model.schema.check(matrix)
     said = dict(zip(model.outputs, model.run(matrix), strict=True))
-    rows = len(matrix)
+    rows, classes = len(matrix), model.schema.classes
+    first = said[model.outputs[0]].reshape(rows).tolist()
+    count(scope, (classes[int(code)] if classes else "" for code in first))
     return [_tensor(n, said[n], rows) | {"data": said[n].reshape(-1).tolist()} for n in wanted]
 
 
 def _matrix(tensor: Tensor, raw: bytes, width: int) -> Matrix:
-    """The input tensor as float32 [rows, width]."""
+    """The input tensor as float32 [rows, width]. Raises ValueError."""
     dtype = NUMPY.get(tensor.datatype)
-    if tensor.name != INPUT or dtype is None or tensor.shape[1] != width:
-        raise ValueError(f"the input is '{INPUT}', [rows, {width}], one of {', '.join(NUMPY)}")
-    size = tensor.parameters.get("binary_data_size")
+    if tensor.name != INPUT:
+        raise ValueError(f"the input is called '{INPUT}', not '{tensor.name[:64]}'")
+    if dtype is None:
+        raise ValueError(f"the datatype is one of {', '.join(NUMPY)}, not {tensor.datatype[:64]}")
+    if tensor.shape[1] != width:
+        raise ValueError(f"the shape is [rows, {width}], not {list(tensor.shape)}")
+    size = (tensor.parameters or {}).get("binary_data_size")
     if size is not None and size != len(raw):
         raise ValueError("binary_data_size does not fit the body")
-    values = np.asarray(tensor.data) if size is None else np.frombuffer(raw, dtype)
-    if values.dtype.kind not in "fiu":
-        raise ValueError("the data must be numbers")
+    values = np.frombuffer(raw, dtype) if size is not None else _numbers(tensor.data or [], dtype)
     with np.errstate(over="ignore"):  # what is too large becomes infinity, which no range holds
         matrix: Matrix = values.astype(np.float32).reshape(tensor.shape)
     return matrix
+
+
+def _numbers(data: list[Any], dtype: np.dtype[Any]) -> NDArray[np.float64]:
+    """Numbers out of JSON, in rows or not. Raises ValueError for what is none of that type."""
+    items = np.asarray(data, object).ravel()
+    if not set(map(type, items)) <= {int, float}:
+        raise ValueError("the data must be numbers")
+    try:
+        values = items.astype(np.float64)
+    except OverflowError:
+        raise ValueError("a number in the data is too large") from None
+    if dtype.kind in "iu" and (values % 1 != 0).any():
+        raise ValueError(f"the data must be whole numbers, as {dtype.name} says")
+    return values

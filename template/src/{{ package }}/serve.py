@@ -26,7 +26,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from .model import ARTIFACTS, Model, ModelError, load
 from .protocol import MAX_ROWS, constant, read_body, router
-from .telemetry import MODEL, JsonLines, metrics, predicted, telemetry
+from .telemetry import MODEL, JsonLines, count, metrics, refuse, telemetry
 
 SETTINGS: dict[str, Any] = {"lifespan": "off", "ws": "none", "server_header": False}
 SETTINGS |= {"access_log": False, "log_config": None}  # telemetry.py writes the lines
@@ -84,10 +84,10 @@ def create_app(model: Model, release: str = "unknown") -> ASGIApp:
         except (HTTPException, ValueError) as error:
             unplaced = [{"row": None, "field": None, "message": str(error)}]
             problems = getattr(error, "problems", unplaced)
+            refuse(request.scope, problems)
             return JSONResponse({"detail": problems}, getattr(error, "status_code", 422))
-        if model.schema.classes:
-            for answer in answers:
-                predicted(answer["prediction"]).inc()
+        named = (answer["prediction"] if model.schema.classes else "" for answer in answers)
+        count(request.scope, named)
         said = pydantic_core.to_json(answers if isinstance(content, list) else answers[0])
         return Response(said, media_type="application/json")
 
@@ -110,7 +110,10 @@ def create_app(model: Model, release: str = "unknown") -> ASGIApp:
             response = await predict(Request(scope, receive))
             await response(scope, receive, send)
         else:
-            await others(scope, receive, send)
+            head = {"method": "GET"} if scope["method"] == "HEAD" else {}  # uvicorn sends no body
+            inner = {**scope, **head}
+            await others(inner, receive, send)
+            scope.update({key: inner[key] for key in ("endpoint", "route") if key in inner})
 
     return telemetry(door, release)
 

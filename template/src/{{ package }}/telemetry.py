@@ -9,8 +9,11 @@ import logging
 import os
 import re
 import time
+from collections import Counter as Tally
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pydantic_core
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
@@ -36,14 +39,33 @@ if SHARED := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         for file in FILES:
             file.unlink(missing_ok=True)
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
-LABELS = ("method", "route", "status")
-REQUESTS = Histogram("http_request_seconds", "Requests and their time.", LABELS, buckets=SECONDS)
-PREDICTIONS = Counter("predictions", "Rows predicted, by class.", ("prediction",))
+# Whose requests: of `client`s, or of the pipeline, which probes; and of which release, as several
+# may answer at one address.
+WHOSE = ("traffic", "release")
+TIME, LABELS = "http_request_duration_seconds", ("method", "route", "status", *WHOSE)
+REQUESTS = Histogram(TIME, "Requests and their time.", LABELS, buckets=SECONDS)
+PREDICTIONS = Counter("predictions", "Rows predicted, by class.", ("prediction", *WHOSE))
+REFUSED = Counter("refused_rows", "Rows refused, by field and cause.", ("field", "cause", *WHOSE))
+CAUSES = {"is missing": "missing", "is not a field of this model": "unknown"}
 WHAT = ("name", "release", "sha256")
 MODEL = Gauge("model_info", "The model that serves.", WHAT, multiprocess_mode="max")
 SAFE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 # Finding a label's number costs more than counting.
 requests, predicted = functools.cache(REQUESTS.labels), functools.cache(PREDICTIONS.labels)
+
+
+def count(scope: Scope, classes: Iterable[str]) -> None:
+    """Count rows that were predicted, by class; numbers have the class ""."""
+    for name, rows in Tally(classes).items():
+        predicted(name, scope["traffic"], scope["release"]).inc(rows)
+
+
+def refuse(scope: Scope, problems: Iterable[dict[str, Any]]) -> None:
+    """Count what was wrong with rows. A field that only the client knows has no name here."""
+    for problem in problems:
+        cause = CAUSES.get(problem["message"], "value" if problem["field"] else "body")
+        field = (problem["field"] or "") if cause != "unknown" else ""
+        REFUSED.labels(field, cause, scope["traffic"], scope["release"]).inc()
 
 
 async def metrics() -> Response:
@@ -74,6 +96,8 @@ def telemetry(app: ASGIApp, release: str) -> ASGIApp:
 
     async def observed(scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
+        probe = any(name == b"x-probe" for name, _ in scope["headers"])
+        scope.update(release=release, traffic="probe" if probe else "client")
         given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
         request_id = given if SAFE_ID.fullmatch(given) else os.urandom(16).hex().encode()
         status = 500  # what uvicorn answers, and logs, when we fail to
@@ -94,7 +118,7 @@ def telemetry(app: ASGIApp, release: str) -> ASGIApp:
             plain = scope["path"] if "endpoint" in scope else "unknown"
             # As the route spells it, `/models/{other}`, so that names do not multiply the metrics.
             path = getattr(scope.get("route"), "path", plain)
-            requests(scope["method"], path, status).observe(seconds)
+            requests(scope["method"], path, status, scope["traffic"], release).observe(seconds)
             told = {"method": scope["method"], "path": path, "status": status}
             told |= {"ms": round(seconds * 1000, 3), "release": release}
             if status >= 400 or not scope["path"].startswith("/v2/health"):  # asked every second
