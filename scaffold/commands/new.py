@@ -74,6 +74,8 @@ def _render(
     if template.ours and questions.asked.get("port", {}).get("type") == "int":
         suggested["port"] = ports.free_base(beside=staged.target.parent)
     console.title(f"{staged.target.name}, from {template.url} {template.version}")
+    if not template.config:
+        console.note("it has no copier.yml, so it asks nothing, and its files come as they are")
 
     def work() -> None:
         rendering = render(

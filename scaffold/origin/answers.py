@@ -34,14 +34,13 @@ class Questions:
 
 
 def read_questions(template: Template) -> Questions:
-    """Read a template's copier.yml, or refuse what is no copier template."""
-    text = template.read("copier.yml") or template.read("copier.yaml")
-    if text is None:
+    """Read a template's copier.yml; without one, or with an empty one, nothing is asked."""
+    if not template.config and template.read("cookiecutter.json") is not None:
         raise ScaffoldError(
-            f"{template.url} is no template: it holds no copier.yml at version {template.version}",
+            f"{template.url} {template.version} is a template of cookiecutter, not of copier",
             "give the address of a copier template",
         )
-    config, complete = _load(text, template)
+    config, complete = _load(template.config, template)
     asked = {
         str(name): value if isinstance(value, dict) else {"default": value}
         for name, value in config.items()
@@ -54,11 +53,10 @@ def read_questions(template: Template) -> Questions:
 
 
 def external_files(template: Template) -> list[str]:
-    """Return the paths of the project's files that a template reads data from."""
-    text = template.read("copier.yml") or template.read("copier.yaml") or ""
-    named = _load(text, template)[0].get("_external_data")
+    """Return the paths of the project's files that a template reads data from, as written there."""
+    named = _load(template.config, template)[0].get("_external_data")
     paths = named.values() if isinstance(named, dict) else ()
-    return [path for path in paths if isinstance(path, str) and "{" not in path]
+    return [path for path in paths if isinstance(path, str)]
 
 
 def jinja_extensions(template: Template) -> list[str]:
@@ -66,10 +64,9 @@ def jinja_extensions(template: Template) -> list[str]:
 
     copier would take a text for its letters.
     """
-    text = template.read("copier.yml") or template.read("copier.yaml") or ""
-    if "_jinja_extensions" not in text:  # reading YAML takes its time
+    if "_jinja_extensions" not in template.config:  # reading YAML takes its time
         return []
-    named = _load(text, template)[0].get("_jinja_extensions", [])
+    named = _load(template.config, template)[0].get("_jinja_extensions", [])
     if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
         raise ScaffoldError(
             f"{template.url} {template.version} is broken: its _jinja_extensions are no list of "

@@ -8,8 +8,8 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache as cache_result
 from pathlib import Path
@@ -23,15 +23,15 @@ from scaffold.ground.store import Store
 from scaffold.origin import extensions
 from scaffold.origin.answers import (
     Answers,
-    external_files,
     jinja_extensions,
     of_their_types,
     read_questions,
 )
+from scaffold.origin.external import laid
 from scaffold.origin.render import RefusedAnswer, Rendering, render
 from scaffold.origin.source import Template
 from scaffold.project import record
-from scaffold.project.project import Project, is_inside
+from scaffold.project.project import Project
 
 _NOT_KEPT = re.compile(r"(?m)^\W*(secret|_secret_questions|_external_data)\W*:|!include")
 # What renders differently each time: kept, it would look like something the template has changed.
@@ -102,7 +102,7 @@ def _render_old(
     while True:
         shutil.rmtree(folder, ignore_errors=True)
         try:
-            with _external_data(template, project, folder):
+            with laid(template, project, folder, answers, then=True):
                 render(
                     template,
                     folder,
@@ -152,7 +152,7 @@ def render_new(
     recorded = {"_src_path": template.url, "_commit": template.version, **before}
     seeded = f"# As it was.\n{yaml.safe_dump(recorded)}"
     seed.write_text(seeded, encoding="utf-8")
-    with _external_data(template, project, folder):
+    with laid(template, project, folder, {**before, **given}):
         rendering = render(
             template,
             folder,
@@ -167,7 +167,9 @@ def render_new(
         seed.unlink()
         text = None
     after = record.answers_in(text, seed) if text else {}
-    tree = _store(folder, store, _key(template, name, answers_file, after))
+    # A given answer that is not recorded, a hidden question's say, shows in the files all the same.
+    whole = all(key in after for key in given)
+    tree = _store(folder, store, _key(template, name, answers_file, after) if whole else None)
     return Rendered(tree, text, rendering)
 
 
@@ -213,25 +215,6 @@ def keep(template: Template, folder: Path, answers_file: str, work: Path) -> Non
             _store(folder, cache_store(work), key)
 
 
-@contextmanager
-def _external_data(template: Template, project: Project, folder: Path) -> Iterator[None]:
-    """Lay the project's files that the template reads into the folder while it is rendered."""
-    laid: dict[Path, bytes] = {}
-    for name in external_files(template):
-        source = project.folder / name
-        if name != project.answers_file and is_inside(project.folder, name) and source.is_file():
-            if source.is_symlink() or ".." in Path(name).parts or Path(name).is_absolute():
-                continue
-            laid[folder / name] = source.read_bytes()
-    for file, content in laid.items():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
-    yield
-    for file, content in laid.items():  # but what the template rendered itself stays
-        if file.is_file() and file.read_bytes() == content:
-            file.unlink()
-
-
 def _store(folder: Path, store: Store, key: str | None) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     if not paths.check(folder):
@@ -258,7 +241,7 @@ def _key(
 @cache_result
 def _keeps(template: Template) -> tuple[bool, bool]:
     """Tell whether renderings of a template are kept at all, and whether only those of updates."""
-    config = template.read("copier.yml") or template.read("copier.yaml") or ""
+    config = template.config
     # Secrets stay out of the cache; other files' content and included questions are not in the key,
     # and nobody knows what code of a template looks at.
     foreign = extensions.foreign(jinja_extensions(template))

@@ -32,6 +32,11 @@ class Template:
     ours: bool = False
     trusted: bool = False
 
+    @property
+    def config(self) -> str:
+        """Its settings and questions, as text; nothing where it has none."""
+        return self.read("copier.yml") or self.read("copier.yaml") or ""
+
     def read(self, name: str) -> str | None:
         """Return the text of a file at the template's root, or None when there is none."""
         file = self.folder / name

@@ -161,7 +161,7 @@ def test_a_version_that_the_template_does_not_have(tmp_path: Path, small: Path) 
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
-        ({"readme.txt": "no template"}, "holds no copier.yml"),
+        ({"cookiecutter.json": "{}", "a.txt": "a"}, "is a template of cookiecutter"),
         ({"copier.yml": "a: [\n"}, "copier.yml is broken"),
         ({"copier.yml": "- a\n- b\n"}, "copier.yml is broken"),
         (SMALL | {"bad.jinja": "{{ nothing_there.at_all }}"}, "cannot be rendered"),

@@ -47,6 +47,20 @@ def test_data_of_another_answers_file_reaches_the_template(tmp_path: Path) -> No
         ".copier-answers.yml",
         "out.txt",
     ]
+    commit(made)
+    commit(made, {".copier-answers.main.yml": "team: risk\n"})
+    named = "_external_data:\n  main: '{{ other }}'\nname: x\nother: .copier-answers.main.yml\n"
+    changed = {"copier.yml": named, "new.txt.jinja": "{{ _external_data.main.team }}\n"}
+    commit(source, changed, tag="v1.2.0")
+    done = cli("update", made / ".copier-answers.yml")
+    assert done.returncode == 0, done.stderr
+    assert (made / "out.txt").read_text() == "risk 2\n"
+    assert (made / "new.txt").read_text() == "risk\n"
+    commit(made)
+    assert cli("diff", "--json", made / ".copier-answers.yml").stdout.count('"path"') == 1
+    commit(made, {".copier-answers.main.yml": "team: other\n"})
+    told = cli("diff", "--json", made / ".copier-answers.yml").stdout
+    assert told.count('"path"') == 1, "what the person changed is no difference in the rendering"
 
 
 def test_a_template_with_submodules_is_rendered_whole(tmp_path: Path) -> None:

@@ -1,0 +1,75 @@
+"""What Git's history says of a project's answers file: when it was written, and with what in it.
+
+Nothing is fetched for it: a clone without its history just knows less.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from scaffold.ground import git
+from scaffold.ground.errors import ScaffoldError
+from scaffold.ground.store import parse_batch
+from scaffold.project.project import Project
+from scaffold.project.record import Record, parse
+
+_STEPS = 20  # times that the answers file was written, from the newest
+_SECONDS = 5.0  # a file that changes seldom takes long to find in a very long history
+_QUIET = {"GIT_NO_LAZY_FETCH": "1"}
+
+
+@dataclass(frozen=True)
+class Written:
+    """The answers file as one commit wrote it."""
+
+    commit: str
+    record: Record
+
+
+def writings(project: Project) -> list[Written]:
+    """Return the commits that wrote the answers file, from the newest, as far as is seen here.
+
+    Empty where the file is not as the last commit has it: then it was written just now.
+    """
+    if not _is_committed(project):
+        return []
+    path = f"{project.prefix}{project.answers_file}"
+    log = ("--literal-pathspecs", "log", f"-{_STEPS}", "--no-renames", "--format=%H", "--", path)
+    try:
+        commits = _ask(project, *log).decode().split()
+        names = "".join(f"{commit}:{path}\n" for commit in commits)
+        texts = parse_batch(_ask(project, "cat-file", "--batch", stdin=git.encode(names)))
+    except ScaffoldError:  # too long, or not all of it is here
+        return []
+    found = []
+    for commit, text in zip(commits, texts, strict=False):
+        try:
+            record = parse((text or b"").decode(), Path(project.answers_file))
+        except (ScaffoldError, UnicodeDecodeError):  # it was taken away, or damaged
+            break
+        found.append(Written(commit, record))
+    return found
+
+
+def content(project: Project, commit: str, path: str) -> bytes | None:
+    """Return what a file of the project was in a commit; None where it was none, or is not here."""
+    try:
+        listed = _ask(project, "ls-tree", "-z", commit, "--", f"{project.prefix}{path}").decode()
+        facts = listed.partition("\t")[0].split(" ")
+        if len(facts) != 3 or not facts[0].startswith("100"):
+            return None
+        return _ask(project, "cat-file", "blob", facts[2])
+    except ScaffoldError:
+        return None
+
+
+def _is_committed(project: Project) -> bool:
+    committed = project.committed.get(project.answers_file)
+    now = project.hashes([project.answers_file]).get(project.answers_file)
+    return committed is not None and now is not None and now.oid == committed.oid
+
+
+def _ask(project: Project, *argv: str, stdin: bytes | None = None) -> bytes:
+    env = project.environment | _QUIET
+    if any(name.endswith(".promisor") for name in project.settings):
+        raise ScaffoldError("the clone is a partial one", "`git fetch --refetch`")
+    return git.raw(*argv, cwd=project.top, env=env, stdin=stdin, seconds=_SECONDS)
