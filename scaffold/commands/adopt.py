@@ -126,8 +126,7 @@ def _adopt(
     if not options.as_json:
         console.detail(f"  it looks most like {nearest}, so the merge starts there")
     proposal = propose(project, store, base, rendered.tree, new.version, rendered.rendering.skips)
-    used = rendered.rendering.used
-    changes = answer_changes(recorded, after, given, questions, used, asked=True)
+    changes = answer_changes(recorded, after, given, rendered.rendering.hidden, asked=True)
     plan = Plan("adopt", name, project.shown, new.url, nearest, new.version, (), changes)
     if not proposal.touched and not proposal.left:
         return current(plan, f"{name} is already as {new.version} would make it", options)

@@ -9,7 +9,7 @@ import yaml
 
 from scaffold.ground.store import Entry, Store
 from scaffold.merging.proposal import Proposal
-from scaffold.origin.answers import Answers, Questions
+from scaffold.origin.answers import Answers
 
 SCHEMA = 1
 FileKind = Literal[
@@ -147,8 +147,7 @@ def answer_changes(
     before: Answers,
     after: Answers,
     given: Mapping[str, object],
-    questions: Questions,
-    used: Mapping[str, object],
+    hidden: Mapping[str, object],
     *,
     asked: bool,
 ) -> tuple[AnswerChange, ...]:
@@ -158,8 +157,7 @@ def answer_changes(
         before: as recorded.
         after: as the new version's answers file records them.
         given: by the person, with --data.
-        questions: what the new version asks.
-        used: the answers that it was rendered with, hidden ones too.
+        hidden: what the new version takes for questions that it does not ask with these answers.
         asked: a person was asked for what is new or refused.
 
     """
@@ -167,8 +165,8 @@ def answer_changes(
     for question in dict.fromkeys([*before, *after]):
         old, new = before.get(question), after.get(question)
         if question not in after:
-            if question in questions.asked:
-                found.append(AnswerChange(question, "hidden", old, used.get(question)))
+            if question in hidden:
+                found.append(AnswerChange(question, "hidden", old, hidden[question]))
             else:
                 found.append(AnswerChange(question, "dropped", old))
         elif question in given:

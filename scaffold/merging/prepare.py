@@ -11,12 +11,14 @@ from pathlib import Path
 from scaffold.ground import console
 from scaffold.ground.errors import Exit, ScaffoldError
 from scaffold.ground.store import Store
-from scaffold.merging.plan import AnswerChange, Plan, answer_changes
+from scaffold.merging import lost
+from scaffold.merging.plan import Plan, answer_changes
 from scaffold.merging.proceed import merge_store
 from scaffold.merging.proposal import Proposal, propose
 from scaffold.origin import answers, changelog
 from scaffold.origin.identity import is_same
-from scaffold.origin.rendered import cache_store, render_new, render_old
+from scaffold.origin.render import Rendering
+from scaffold.origin.rendered import Rendered, cache_store, render_new, render_old
 from scaffold.origin.source import Template
 from scaffold.project.project import Project
 from scaffold.project.record import Record, answers_in, parse
@@ -82,9 +84,13 @@ def prepare(
         )
     renderings = cache_store(work, project.form)
     name = project.name
-    left_out = _left_out(answers.read_questions(old), questions)
+
+    def render(given: answers.Answers, asks: bool = False) -> Rendered:
+        return render_new(new, project, record.answers, given, renderings, work, asks=asks)
+
+    rendered = render(given, asks)
+    left_out = _left_out(answers.read_questions(old), rendered.rendering)
     base = render_old(old, project, record.answers, renderings, work, left_out)
-    rendered = render_new(new, project, record.answers, given, renderings, work, asks=asks)
     if rendered.answers is None:
         raise ScaffoldError(
             f"{new.url} {new.version} writes no answers file, so later updates were impossible",
@@ -92,10 +98,11 @@ def prepare(
         )
     after = answers_in(rendered.answers, Path(project.answers_file))
     _tell_move(rendered.answers, project.answers_file, new.url)
-    used = rendered.rendering.used
-    changes = answer_changes(record.answers, after, given, questions, used, asked=asks)
-    if not (asks or accepts or given):
-        _refuse_lost(changes, new.version)
+    changes = answer_changes(record.answers, after, given, rendered.rendering.hidden, asked=asks)
+    if not (asks or accepts) and (
+        missed := lost.find(changes, given, rendered, render, renderings)
+    ):
+        lost.refuse(missed, new.version, questions)
     refused = [change for change in changes if change.change == "refused"]
     if refused:
         said = "; ".join(f"{c.question}: {c.old!r} would become {c.new!r}" for c in refused)
@@ -111,19 +118,6 @@ def prepare(
     return Prepared(plan, proposal, store)
 
 
-def _refuse_lost(changes: tuple[AnswerChange, ...], version: str) -> None:
-    """Refuse to lose recorded answers to a version that asks for them no more."""
-    lost = [change for change in changes if change.is_lost]
-    if lost:
-        said = "; ".join(f"{c.question}: {c.old!r} would become {c.new!r}" for c in lost)
-        raise ScaffoldError(
-            f"{version} does not ask for recorded answers any more: {said}",
-            "look at the plan with --dry-run --accept; take it with --accept, or give the answers "
-            "that hide them with --data",
-            Exit.USAGE,
-        )
-
-
 def _tell_move(text: str, file: str, url: str) -> None:
     """Say that a template names another address of itself, which later updates would follow."""
     with suppress(ScaffoldError):  # what is damaged is refused where it is used
@@ -132,10 +126,12 @@ def _tell_move(text: str, file: str, url: str) -> None:
             console.note(f"the template writes another address of itself into {file}: {written}")
 
 
-def _left_out(old: answers.Questions, new: answers.Questions) -> list[str]:
+def _left_out(old: answers.Questions, new: Rendering) -> list[str]:
     """Return the patterns that only the new version excludes: those files are the project's now.
 
-    Not those with a condition: they follow the answers, and switch a file on and off.
+    Not those with a condition: they follow the answers, and switch a file on and off. A condition
+    on the update itself may ask for answers that only the new version knows.
     """
     added = [pattern for pattern in new.excludes if pattern not in old.excludes]
-    return [pattern for pattern in added if "{" not in pattern or "_copier_operation" in pattern]
+    plain = [p for p in added if "{" not in p or "_copier_operation" in p]
+    return [line for pattern in plain for line in new.excludes[pattern]]

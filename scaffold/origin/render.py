@@ -52,12 +52,17 @@ class RefusedAnswer(ScaffoldError):
 
 @dataclass(frozen=True)
 class Rendering:
-    """What came out beside the files: where the answers file is, what an update skips, and every
-    answer that was used, also those to questions that were not asked."""
+    """What came out beside the files.
+
+    `answers_file` is its path, `skips` tells what an update leaves alone, `hidden` are the answers
+    that were taken for questions that were not asked, `excludes` what each pattern of files that
+    are left out came to with all answers.
+    """
 
     answers_file: str
     skips: Callable[[str], bool]
-    used: Answers
+    hidden: Answers
+    excludes: Mapping[str, tuple[str, ...]]
 
 
 def render(
@@ -164,8 +169,14 @@ def _copy(
             worker.__dict__["template"] = theirs
             worker.run_copy()
             written, matches = str(worker.answers_relpath), worker.match_skip
-            used = dict(worker.answers.combined)
-        return Rendering(written, lambda path: bool(matches(Path(path))), used)
+            used = worker.answers.combined
+            hidden = {str(key): used.get(key) for key in worker.answers.hidden}
+            operation = {"_copier_operation": _operation.get()}
+            excludes = {
+                pattern: tuple(worker._render_string(pattern, operation).splitlines())
+                for pattern in theirs.exclude
+            }
+        return Rendering(written, lambda path: bool(matches(Path(path))), hidden, excludes)
     finally:
         _operation.reset(token)
 

@@ -156,6 +156,32 @@ SCENARIOS = (
         then={"x.secret": nine(MINE), "b.txt": "theirs: b\n"},
     ),
     Scenario(
+        "files that a new answer excludes from updates stay as they are",
+        (
+            {"seed.txt": nine(), "sown.txt": nine()},
+            {
+                "copier.yml": EXCLUDE.replace("== 'update'", "== 'update' and mode == 'own'")
+                + "mode:\n  type: str\n  default: own\n",
+                "b.txt": "theirs: b\n",
+            },
+        ),
+        {"seed.txt": nine(MINE)},
+        then={"seed.txt": nine(MINE), "sown.txt": nine(), "b.txt": "theirs: b\n"},
+        plan={"b.txt": "added"},
+    ),
+    Scenario(
+        "a template whose copier.yml is empty is updated",
+        ({"copier.yml": "", "a.txt": nine()}, {"a.txt": nine(THEIRS)}),
+        {"a.txt": nine(MINE)},
+        then={"a.txt": nine(MINE | THEIRS)},
+    ),
+    Scenario(
+        "a template without copier.yml is updated",
+        ({"copier.yml": None, "a.txt": nine()}, {"a.txt": nine(THEIRS)}),
+        {"a.txt": nine(MINE)},
+        then={"a.txt": nine(MINE | THEIRS)},
+    ),
+    Scenario(
         "rendered files that git ignores stay the user's",
         (IGNORED, {"local.env": "theirs: two\n", "a.txt": nine(THEIRS)}),
         dirty={"local.env": "mine: password\n"},
