@@ -1,7 +1,7 @@
 # Everything needs Python 3.11+, git and make; the rest is installed into .venv on the first call.
 PYTHON ?= python3
 # Real servers under load, kills and deadlines: one test at a time, or they would measure each other.
-ALONE := tests/e2e/test_deploy.py tests/e2e/test_accidents.py tests/e2e/test_clients.py
+ALONE := $(addprefix tests/e2e/test_,deploy.py accidents.py clients.py proxy.py)
 PYTEST ?= -n auto --dist loadgroup --no-loadscope-reorder $(addprefix --ignore ,$(ALONE))
 VENV ?= .venv
 BIN := $(CURDIR)/$(VENV)/bin
