@@ -4,7 +4,7 @@ It knows nothing of projects on disk: what comes out is a proposal, and nothing 
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, replace
 
 from scaffold.ground.store import Entry, Store, Tree
@@ -70,6 +70,28 @@ def merge(store: Store, base: str, ours: str, theirs: str, version: str) -> Merg
         else:
             conflicts.append(Conflict(path, entries, _named(kind, entries)))
     return Merged(files, tuple(conflicts), tuple(kept))
+
+
+def keep_walls(merged: Merged, ours: Tree, walls: Set[str]) -> Merged:
+    """Leave links and submodules of the project where they are, which Git would move aside.
+
+    It does so for a file in there that the project has no more and the template changed.
+    """
+    files, conflicts = dict(merged.files), merged.conflicts
+    for wall in walls:
+        if files.get(wall) == ours[wall]:
+            continue
+        aside = [
+            conflict
+            for conflict in conflicts
+            if conflict.path.startswith(f"{wall}~") and conflict.stages == {2: ours[wall]}
+        ]
+        if aside and not any(path.startswith(f"{wall}/") for path in files):
+            conflicts = tuple(conflict for conflict in conflicts if conflict not in aside)
+            for conflict in aside:
+                files.pop(conflict.path, None)
+            files[wall] = ours[wall]
+    return replace(merged, files=files, conflicts=conflicts)
 
 
 def _commit(name: str, tree: str, parent: str) -> str:

@@ -92,6 +92,8 @@ def file_changes(store: Store, proposal: Proposal) -> tuple[FileChange, ...]:
     merged = proposal.merged
     gone = "you deleted it, the template changed it"
     found = [FileChange(path, "kept-deleted", note=gone) for path in merged.kept_deleted]
+    linked = "new in the template, but its folder is a link or a submodule of yours"
+    found += [FileChange(path, "kept-deleted", note=linked) for path in proposal.behind]
     found += [FileChange(c.path, "conflict", note=c.kind) for c in merged.conflicts]
     for path, entry in proposal.left.items():
         found.append(FileChange(path, "left-to-add", note=None if entry else "deleted"))

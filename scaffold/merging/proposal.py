@@ -7,11 +7,12 @@ import os
 import re
 from collections.abc import Callable, Set
 from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 
 from scaffold.ground import paths
 from scaffold.ground.errors import Exit, ScaffoldError
 from scaffold.ground.store import Entry, Store, Tree
-from scaffold.merging.merge import Merged, adapt_line_ends, merge, without
+from scaffold.merging.merge import Merged, adapt_line_ends, keep_walls, merge, without
 from scaffold.project.lineends import LineEnds
 from scaffold.project.project import Project, is_inside
 
@@ -27,6 +28,9 @@ class Proposal:
 
     `base` and `tree` are the trees that the template's changes start from, and of the project.
 
+    `behind` are new files of the template whose folder is a link, or a submodule, of the person's:
+    they stay out.
+
     `left` maps a path under a filter (LFS, say) to its new content, None to remove it: it goes into
     the work tree, and `git add` is left to the person, whose filter we never run.
     """
@@ -38,6 +42,7 @@ class Proposal:
     merged: Merged
     ends: LineEnds
     left: dict[str, Entry | None] = field(default_factory=dict)
+    behind: tuple[str, ...] = ()
 
     @property
     def conflicting(self) -> set[str]:
@@ -77,6 +82,9 @@ def propose(
     ours, old, new = project.committed, store.list(base), store.list(theirs)
     untouchable = [p for p in {*old, *new} if skips(p) and _exists(project, ours, p)]
     old, new = without(old, untouchable), without(new, untouchable)
+    walls = {p for p, e in ours.items() if e.mode in ("120000", "160000") and old.get(p) != e}
+    behind = tuple(sorted(p for p in new if p not in old and _is_behind(walls, p)))
+    new = without(new, behind)
     changed = [path for path in {*old, *new} if old.get(path) != new.get(path)]
     attributes = project.attributes(changed)
     filtered = [path for path in changed if _is_converted(attributes.get(path, {}))]
@@ -87,8 +95,9 @@ def propose(
     _use_merge_attributes(store, {p: a["merge"] for p, a in attributes.items() if "merge" in a})
     start = store.write(old)
     merged = merge(store, start, project.committed_tree, store.write(new), version)
+    merged = keep_walls(merged, ours, walls)
     merged = _with_answers_of(new, merged, project.answers_file)
-    proposal = Proposal(start, project.committed_tree, ours, new, merged, ends, left)
+    proposal = Proposal(start, project.committed_tree, ours, new, merged, ends, left, behind)
     everywhere = project.attributes(proposal.touched)
     _check(proposal, everywhere)
     return replace(proposal, ends=replace(ends, attributes=everywhere))
@@ -138,6 +147,11 @@ def _in_the_way(project: Project, path: str, removed: Set[str]) -> str | None:
 
 def _exists(project: Project, ours: Tree, path: str) -> bool:
     return path in ours or os.path.lexists(project.folder / path)
+
+
+def _is_behind(walls: Set[str], path: str) -> bool:
+    """Tell whether a folder on the way to a path is one of these."""
+    return any(str(parent) in walls for parent in PurePosixPath(path).parents)
 
 
 def _is_converted(attributes: dict[str, str]) -> bool:

@@ -1,5 +1,6 @@
 """Files that are not plain text: modes, links, binaries, line endings, odd names, sizes."""
 
+import shutil
 from pathlib import Path
 
 from tests.scenarios.model import (
@@ -12,6 +13,7 @@ from tests.scenarios.model import (
     Place,
     Scenario,
     nine,
+    put,
 )
 from tests.support import Done, sh
 
@@ -39,6 +41,19 @@ def autocrlf(place: Place) -> None:
     (place.project / "a.txt").unlink()
     place.git("checkout", "-q", "--", "a.txt")
     (place.project / "a.txt").write_bytes(crlf(nine(MINE)).encode())
+
+
+def linked_folder(place: Place) -> None:
+    """Put a link out of the repository in place of a folder."""
+    shutil.move(place.project / "conf", place.folder / "shared")
+    put(place.folder / "shared", {"a": "mine: a\n"})
+    put(place.project, {"conf": Link("../shared")})
+
+
+def moved_folder(place: Place) -> None:
+    """Move a folder, and leave a link to it behind."""
+    place.mv("conf", "etc")
+    put(place.project, {"conf": Link("etc"), "etc/a": nine(MINE)})
 
 
 def in_index(name: str, text: str) -> After:
@@ -131,6 +146,46 @@ SCENARIOS = (
         {"a.txt": Link("b.txt")},
         code=3,
         then={"b.txt": "b\n"},
+    ),
+    Scenario(
+        "a folder that the user replaced by a link keeps the link, and nothing goes through it",
+        (
+            {"a.txt": nine(), "conf/a": nine(), "conf/b": nine()},
+            {"a.txt": nine(THEIRS), "conf/a": nine(THEIRS), "conf/b": None, "conf/new/c": "c\n"},
+        ),
+        linked_folder,
+        then={"a.txt": nine(THEIRS), "conf": Link("../shared"), "conf/new": None},
+        plan={"conf/a": "kept-deleted", "conf/new/c": "kept-deleted"},
+    ),
+    Scenario(
+        "a folder that the user turned into a link within the project is followed to its new place",
+        ({"conf/a": nine()}, {"conf/a": nine(THEIRS), "conf/b": "theirs: b\n"}),
+        moved_folder,
+        then={"etc/a": BOTH, "conf": Link("etc")},
+        plan={"etc/a": "merged", "conf/b": "kept-deleted"},
+    ),
+    Scenario(
+        "a new folder of the template that meets a link of the user's stays out",
+        ({"a.txt": nine()}, {"a.txt": nine(THEIRS), "conf/a": "theirs: a\n"}),
+        {"conf": Link("nowhere")},
+        then={"a.txt": nine(THEIRS), "conf": Link("nowhere")},
+        plan={"conf/a": "kept-deleted"},
+    ),
+    Scenario(
+        "a folder that was replaced by a link and not committed is refused",
+        ({"conf/a": nine()}, {"conf/a": nine(THEIRS), "conf/b": "theirs: b\n"}),
+        dirty=linked_folder,
+        code=1,
+        says=("conf",),
+    ),
+    Scenario(
+        "a link of the template that becomes a folder becomes one",
+        (
+            {**LINKS, "etc/a": nine(), "conf": Link("etc")},
+            {"conf": None, "conf/a": nine(THEIRS)},
+        ),
+        {"etc/a": nine(MINE)},
+        then={"conf/a": nine(THEIRS), "etc/a": nine(MINE)},
     ),
     Scenario(
         "a binary file that only the template changed is changed",

@@ -223,7 +223,8 @@ SCENARIOS = (
         "a template that writes through a link of the project writes nothing outside",
         ({}, {"docs/own.txt": "theirs: docs\n"}),
         outside_link,
-        code=3,
+        then={"docs": Link("../outside")},
+        plan={"docs/own.txt": "kept-deleted"},
     ),
     Scenario(
         "a template that writes through an untracked link is refused",
