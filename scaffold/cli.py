@@ -12,6 +12,13 @@ PROJECT = typer.Argument(help="The project's folder, or its answers file.", show
 AS_JSON = typer.Option("--json", help="Print the outcome as JSON on stdout.")
 DATA = typer.Option("--data", "-d", metavar="K=V", help="Answer a question; repeatable.")
 DRY_RUN = typer.Option("--dry-run", help="Show the plan and the whole diff; change nothing.")
+ANSWERS = typer.Option(
+    "--answers-file",
+    "-a",
+    metavar="FILE",
+    help="The answers file in the project; default: .copier-answers.yml.",
+    show_default=False,
+)
 TRUST = typer.Option(
     "--trust", help="Let the template's Jinja extensions run, as in copier; its tasks stay off."
 )
@@ -76,6 +83,7 @@ def new(
         bool, typer.Option("--git/--no-git", help="Make a Git repository and the first commit.")
     ] = True,
     trust: Annotated[bool, TRUST] = False,
+    answers_file: Annotated[str | None, ANSWERS] = None,
 ) -> None:
     """Make a new project.
 
@@ -86,7 +94,8 @@ def new(
         from scaffold.commands.new import new as run
 
         given = tuple(data or ())
-        run(Request(path, template, ref, defaults, given, data_file, setup, git, trust))
+        ways = (setup, git, trust, answers_file)
+        run(Request(path, template, ref, defaults, given, data_file, *ways))
 
 
 @app.command(cls=Command)
@@ -106,6 +115,7 @@ def update(
     accept: Annotated[
         bool, typer.Option("--accept", help="Let answers go that the new version hides.")
     ] = False,
+    answers_file: Annotated[str | None, ANSWERS] = None,
 ) -> None:
     """Merge the template's improvements into a project.
 
@@ -116,7 +126,7 @@ def update(
         from scaffold.commands.update import update as run
 
         given = tuple(data or ())
-        ways = (dry_run, as_json, trust, accept)
+        ways = (dry_run, as_json, trust, accept, answers_file)
         code = run(Request(path, to, template, defaults, given, *ways))
     raise typer.Exit(code)
 
@@ -126,6 +136,7 @@ def status(
     path: Annotated[Path, PROJECT] = Path(),
     as_json: Annotated[bool, AS_JSON] = False,
     trust: Annotated[bool, TRUST] = False,
+    answers_file: Annotated[str | None, ANSWERS] = None,
 ) -> None:
     """Say how far behind its template a project is.
 
@@ -134,7 +145,7 @@ def status(
     with boundary():
         from scaffold.commands.status import status as run
 
-        code = run(path, as_json, trust)
+        code = run(path, as_json, trust, answers_file)
     raise typer.Exit(code)
 
 
@@ -146,12 +157,13 @@ def diff(
     ] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     trust: Annotated[bool, TRUST] = False,
+    answers_file: Annotated[str | None, ANSWERS] = None,
 ) -> None:
     """Show how a project differs from its template."""
     with boundary():
         from scaffold.commands.diff import diff as run
 
-        code = run(path, to, as_json, trust)
+        code = run(path, to, as_json, trust, answers_file)
     raise typer.Exit(code)
 
 
@@ -169,6 +181,7 @@ def adopt(
     dry_run: Annotated[bool, DRY_RUN] = False,
     as_json: Annotated[bool, AS_JSON] = False,
     trust: Annotated[bool, TRUST] = False,
+    answers_file: Annotated[str | None, ANSWERS] = None,
 ) -> None:
     """Put an existing repository under a template."""
     with boundary():
@@ -176,18 +189,21 @@ def adopt(
         from scaffold.commands.adopt import adopt as run
 
         given = tuple(data or ())
-        request = Request(path, template, ref, defaults, given, dry_run, as_json, trust)
-        code = run(request)
+        ways = (dry_run, as_json, trust, answers_file)
+        code = run(Request(path, template, ref, defaults, given, *ways))
     raise typer.Exit(code)
 
 
 @app.command(cls=Command)
-def undo(path: Annotated[Path, PROJECT] = Path()) -> None:
+def undo(
+    path: Annotated[Path, PROJECT] = Path(),
+    answers_file: Annotated[str | None, ANSWERS] = None,
+) -> None:
     """Take the last update back, exactly."""
     with boundary():
         from scaffold.commands.undo import undo as run
 
-        code = run(path)
+        code = run(path, answers_file)
     raise typer.Exit(code)
 
 

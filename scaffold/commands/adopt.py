@@ -4,7 +4,7 @@ It finds the version of the template whose files are most like the repository's,
 there: what is equal is brought up to date, what the person changed stays, what is missing comes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scaffold.ground import console, git
@@ -40,6 +40,7 @@ class Request:
     dry_run: bool = False
     as_json: bool = False
     trust: bool = False
+    answers_file: str | None = None
 
 
 def adopt(request: Request) -> int:
@@ -48,14 +49,19 @@ def adopt(request: Request) -> int:
     given = answers.collect(None, list(request.data))
     asks = not request.defaults and not request.as_json and console.is_terminal()
     options = Options(asks and not request.dry_run, request.dry_run, request.as_json)
-    project = find_project(request.path, answers=False)
+    project = find_project(request.path, request.answers_file, answers=False)
     with locked(project), scratch() as work:
         before = _before(project)
         source = _source(request, before, work)
+        new = source.at(request.ref)
+        is_free = request.answers_file is None and not (before and is_same(before.url, source.url))
+        if is_free and (wanted := answers.read_questions(new).answers_file):
+            project = replace(project, answers_file=record.inside(project.folder, wanted))
+            before = _before(project)
         _refuse_adopted(project, before, source)
         refuse_unfinished(project)
         preload()
-        code = _adopt(project, source, request.ref, before, given, options, work)
+        code = _adopt(project, source, new, before, given, options, work)
         if not request.dry_run:
             trust.allow(project, source.url)
         return code
@@ -82,8 +88,8 @@ def _refuse_adopted(project: Project, before: Record | None, source: Source) -> 
     if not is_same(before.url, source.url):
         raise ScaffoldError(
             f"{project.place} is under another template already: {before.url}",
-            "if that has moved: `mlops-scaffold update --template URL`; else remove its "
-            f"{project.answers_file} first",
+            "if that has moved: `mlops-scaffold update --template URL`; if both shall be: "
+            "`-a .copier-answers.NAME.yml`, a file for this one",
         )
     if source.is_moving(before.version):
         return
@@ -93,20 +99,19 @@ def _refuse_adopted(project: Project, before: Record | None, source: Source) -> 
         return  # a version that is not there: find the nearest one instead
     raise ScaffoldError(
         f"{project.place} is already under this template, at {before.version}",
-        "bring it up to date: `mlops-scaffold update`",
+        f"bring it up to date: `mlops-scaffold update{project.words}`",
     )
 
 
 def _adopt(
     project: Project,
     source: Source,
-    ref: str | None,
+    new: Template,
     before: Record | None,
     given: answers.Answers,
     options: Options,
     work: Path,
 ) -> int:
-    new = source.at(ref)
     questions = answers.read_questions(new)
     answers.check(given, questions)
     renderings = cache_store(work, project.form)
@@ -127,7 +132,9 @@ def _adopt(
         console.detail(f"  it looks most like {nearest}, so the merge starts there")
     proposal = propose(project, store, base, rendered.tree, new.version, rendered.rendering.skips)
     changes = answer_changes(recorded, after, given, rendered.rendering.hidden, asked=True)
-    plan = Plan("adopt", name, project.shown, new.url, nearest, new.version, (), changes)
+    plan = Plan(
+        "adopt", name, project.shown, project.words, new.url, nearest, new.version, (), changes
+    )
     if not proposal.touched and not proposal.left:
         return current(plan, f"{name} is already as {new.version} would make it", options)
     return proceed(project, store, proposal, plan, options)
@@ -159,7 +166,7 @@ def _nearest(
         if likeness > best[0]:
             best = (likeness, tag, tree)
     both = {path: e for path, e in store.list(best[2]).items() if path in ours}
-    both.pop(record.NAME, None)
+    both.pop(project.answers_file, None)
     return best[1], store.write(both)
 
 

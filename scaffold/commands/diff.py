@@ -14,13 +14,20 @@ from scaffold.origin.source import HEAD
 from scaffold.placing.journal import find, settle
 
 
-def diff(path: Path, to: str | None, as_json: bool, trusted: bool = False) -> int:
+def diff(
+    path: Path,
+    to: str | None,
+    as_json: bool,
+    trusted: bool = False,
+    answers_file: str | None = None,
+) -> int:
     """Print the differences from the recorded version, or another, with the recorded answers.
 
-    `trusted` lets the template's Jinja extensions run.
+    `trusted` lets the template's Jinja extensions run; `answers_file` is the path of the answers
+    file in the project, where it is not the usual one.
     """
     git.require()
-    project = find(path)
+    project = find(path, answers_file)
     settle(project)
     record = project.recorded()
     with scratch() as work:

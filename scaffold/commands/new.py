@@ -19,7 +19,7 @@ from scaffold.origin.address import open_template
 from scaffold.origin.render import preload, render
 from scaffold.origin.rendered import keep
 from scaffold.origin.source import Template
-from scaffold.project import around, constraints, ports, setup
+from scaffold.project import around, constraints, ports, record, setup
 from scaffold.project.stage import Stage, check_target, stage
 
 
@@ -36,12 +36,14 @@ class Request:
     setup: bool | None = None
     git: bool = True
     trust: bool = False
+    answers_file: str | None = None
 
 
 def new(request: Request) -> None:
     """Make the project and say what to type next."""
     target = check_target(request.path)
     given = answers.collect(request.data_file, list(request.data))
+    named = request.answers_file and record.inside(target, request.answers_file)
     git.require()
     if request.git:
         around.refuse_nested(target)
@@ -54,7 +56,7 @@ def new(request: Request) -> None:
             constraints.options()  # what is wrong with them is said before anything is made
         questions = answers.read_questions(template)
         answers.check(given, questions)
-        _render(staged, template, questions, given, request)
+        _render(staged, template, questions, given, request, named)
         unfinished = _before(staged.project, template, request, wants_setup)
         staged.publish()
     unfinished += _after(target, request, wants_setup)
@@ -67,6 +69,7 @@ def _render(
     questions: answers.Questions,
     given: answers.Answers,
     request: Request,
+    named: str | None,
 ) -> None:
     """Render and check, asking on the terminal if there is one and it is wanted."""
     asks = not request.defaults and console.is_terminal()
@@ -85,6 +88,7 @@ def _render(
             work=staged.work,
             defaults=not asks,
             suggested=suggested,
+            answers_file=named,
         )
         if not staged.project.is_dir() or not paths.check(staged.project):
             raise ScaffoldError("the template rendered no file", "give other answers", Exit.ERROR)

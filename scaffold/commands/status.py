@@ -82,12 +82,15 @@ class Status:
         }
 
 
-def status(path: Path, as_json: bool, trusted: bool = False) -> int:
+def status(
+    path: Path, as_json: bool, trusted: bool = False, answers_file: str | None = None
+) -> int:
     """Print the status and return the exit code: 5 when behind, 1 when that is not known.
 
-    `trusted` lets the template's Jinja extensions run.
+    `trusted` lets the template's Jinja extensions run; `answers_file` is the path of the answers
+    file in the project, where it is not the usual one.
     """
-    project = _find(path)
+    project = _find(path, answers_file)
     if (project.state / "pending").exists() or (project.state / "making").exists():
         from scaffold.placing.journal import settle  # rarely needed, and not quick to import
 
@@ -103,7 +106,7 @@ def status(path: Path, as_json: bool, trusted: bool = False) -> int:
             if found.remedy:
                 console.detail(f"   try: {found.remedy}")
         elif found.standing:
-            _show_next(found.standing, "" if project.shown == "." else f" {project.shown}")
+            _show_next(found.standing, project.words)
     if found.standing is None:
         return Exit.ERROR
     return Exit.BEHIND if found.standing.behind else 0
@@ -116,15 +119,15 @@ def _show_next(found: Standing, there: str) -> None:
         console.detail(f"  mlops-scaffold update --dry-run --to {pre}{there}  # a pre-release")
 
 
-def _find(path: Path) -> Project:
+def _find(path: Path, named: str | None) -> Project:
     try:
-        return find_project(path)
+        return find_project(path, named)
     except ScaffoldError:
         from scaffold.placing.journal import (
             find,  # a killed command may have the answers file to place
         )
 
-        return find(path)
+        return find(path, named)
 
 
 def _status(project: Project, work: Path, trusted: bool) -> Status:
@@ -155,8 +158,8 @@ def _differing(project: Project, source: Source, record: Record, work: Path) -> 
     with suppress(ScaffoldError):  # damaged: the other process repairs it
         if tree := kept_tree(template, project, store):
             return differences(project, store.list(tree), store)
-    file = project.folder / project.answers_file
-    argv = [sys.executable, "-P", "-m", "scaffold", "diff", "--json", str(file)]
+    here = (str(project.folder), "-a", project.answers_file)
+    argv = [sys.executable, "-P", "-m", "scaffold", "diff", "--json", *here]
     try:
         done = subprocess.run(
             [*argv, *(["--trust"] if source.trusted else [])],

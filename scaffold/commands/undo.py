@@ -8,12 +8,19 @@ from scaffold.placing import index, journal
 from scaffold.placing.change import Change
 from scaffold.placing.worktree import side
 from scaffold.project.project import Project, find_project
-from scaffold.project.record import NAME
+from scaffold.project.record import NotFound
 
 
-def undo(path: Path) -> int:
-    """Take the last update of a project back, and return the exit code."""
-    project = find_project(path, answers=path.is_file() and path.name != NAME)
+def undo(path: Path, answers_file: str | None = None) -> int:
+    """Take the last update of a project back, and return the exit code.
+
+    `answers_file` is its path in the project, where it is not the usual one: each template that a
+    project has is taken back by itself.
+    """
+    try:
+        project = find_project(path, answers_file)
+    except NotFound:  # or `adopt` was killed before it could write it
+        project = find_project(path, answers_file, answers=False)
     with journal.locked(project):
         found = journal.last(project)
         if found is None:

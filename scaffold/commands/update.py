@@ -37,6 +37,7 @@ class Request:
     as_json: bool = False
     trust: bool = False
     accept: bool = False
+    answers_file: str | None = None
 
 
 def update(request: Request) -> int:
@@ -45,12 +46,18 @@ def update(request: Request) -> int:
     given = answers.collect(None, list(request.data))
     asks = not request.defaults and not request.as_json and console.is_terminal()
     options = Options(asks and not request.dry_run, request.dry_run, request.as_json)
-    project = find(request.path)
+    project = find(request.path, request.answers_file)
     with locked(project), scratch() as work:
         record = project.recorded()
         source = _source(project, record, request, work)
         plan = Plan(
-            "update", project.name, project.shown, source.url, record.version, record.version
+            "update",
+            project.name,
+            project.shown,
+            project.words,
+            source.url,
+            record.version,
+            record.version,
         )
         moved = source.url != record.url
         refuse_unfinished(project)

@@ -50,7 +50,8 @@ def change(project: Project, store: Store, proposal: Proposal, title: str) -> Ch
         if entry is not None:
             contents[path], new = blobs[entry.oid], made(entry.mode, blobs[entry.oid])
         items.append(Item(path, side(project.folder, path), new, staged=False))
-    return Change(title, project.prefix, tuple(items), contents=contents)
+    file = project.answers_file
+    return Change(title, project.prefix, tuple(items), file=file, contents=contents)
 
 
 def _copy(project: Project, blobs: dict[str, bytes]) -> None:

@@ -1,6 +1,5 @@
 """The plan of an update, as data: what happens to each file and each answer. Prints nothing."""
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -47,11 +46,15 @@ class AnswerChange:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that an update, or an adoption, would do."""
+    """All that an update, or an adoption, would do.
+
+    `path` is the project's folder as the person called it, `words` what a command needs to find it.
+    """
 
     command: str
     name: str
     path: str
+    words: str
     url: str
     old: str
     new: str
@@ -67,7 +70,7 @@ class Plan:
     @property
     def undo(self) -> str:
         """The command that takes it back."""
-        return "mlops-scaffold undo" + ("" if self.path == "." else f" {shlex.quote(self.path)}")
+        return f"mlops-scaffold undo{self.words}"
 
     def as_data(self, outcome: Outcome) -> dict[str, object]:
         """Return the plan in the form that --json prints; docs/json.md describes it."""

@@ -4,6 +4,7 @@ Whatever verb brings an improvement to a project goes through here. Nothing is t
 becomes of the proposal is the caller's.
 """
 
+import shlex
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,12 +77,7 @@ def prepare(
     """
     questions = answers.read_questions(new)
     answers.check(given, questions)
-    if "/" in questions.answers_file:
-        raise ScaffoldError(
-            f"the template keeps its answers file in a folder ({questions.answers_file}), "
-            "which is not supported yet",
-            "use plain `copier update -a`, or ask its owner to put the file at the top",
-        )
+    _refuse_wrong_folder(project, questions.answers_file)
     renderings = cache_store(work, project.form)
     name = project.name
 
@@ -114,8 +110,32 @@ def prepare(
     store = merge_store(project, renderings, work)
     proposal = propose(project, store, base, rendered.tree, new.version, rendered.rendering.skips)
     news = changelog.between(new, old.version, new.version)
-    plan = Plan("update", name, project.shown, new.url, old.version, new.version, (), changes, news)
+    plan = Plan(
+        "update",
+        name,
+        project.shown,
+        project.words,
+        new.url,
+        old.version,
+        new.version,
+        (),
+        changes,
+        news,
+    )
     return Prepared(plan, proposal, store)
+
+
+def _refuse_wrong_folder(project: Project, declared: str) -> None:
+    """Refuse an answers file that was named by itself, while the project is a folder above it."""
+    whole = f"/{project.folder.as_posix()}/{project.answers_file}"
+    if "/" in declared and project.answers_file != declared and whole.endswith(f"/{declared}"):
+        root = project.folder.parents[declared.count("/") - 1]
+        raise ScaffoldError(
+            f"the template keeps its answers file in a folder ({declared}), so the project is not "
+            f"{project.place}",
+            f"name both: `mlops-scaffold update {shlex.join([str(root), '-a', declared])}`",
+            Exit.USAGE,
+        )
 
 
 def _tell_move(text: str, file: str, url: str) -> None:

@@ -23,7 +23,8 @@ class Questions:
     """What a template asks: question by name, and whether that is all of them.
 
     `complete` is false where copier.yml includes other files, which only copier resolves;
-    `excludes` are the patterns of files that are left out.
+    `excludes` are the patterns of files that are left out; `answers_file` is where the template
+    wants its answers, if it says so.
     """
 
     asked: Mapping[str, Mapping[str, object]]
@@ -49,6 +50,8 @@ def read_questions(template: Template) -> Questions:
     named = config.get("_exclude")
     excludes = tuple(map(str, named)) if isinstance(named, list) else ()
     answers_file = str(config.get("_answers_file") or "")
+    if "{" in answers_file:  # put together of answers
+        answers_file = ""
     return Questions(asked, complete, bool(config.get("_tasks")), excludes, answers_file)
 
 

@@ -149,6 +149,7 @@ def render_new(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     seed = folder / answers_file
+    seed.parent.mkdir(parents=True, exist_ok=True)
     recorded = {"_src_path": template.url, "_commit": template.version, **before}
     seeded = f"# As it was.\n{yaml.safe_dump(recorded)}"
     seed.write_text(seeded, encoding="utf-8")

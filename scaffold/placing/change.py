@@ -8,6 +8,7 @@ from scaffold.ground.errors import ScaffoldError
 from scaffold.placing.durable import put, sync
 from scaffold.placing.index import Stages
 from scaffold.placing.worktree import Side, digest
+from scaffold.project.record import NAME
 
 SCHEMA = 1
 _LIST, _CONTENTS = "journal.json", "contents"
@@ -37,6 +38,7 @@ class Item:
 class Change:
     """What one command does: its words for the person, and its items.
 
+    `file` is the answers file in the folder `prefix`: several templates can have made one folder.
     `kept` says that it can be taken back afterwards; without it, what was kept before goes too.
     """
 
@@ -44,6 +46,7 @@ class Change:
     prefix: str
     items: tuple[Item, ...]
     kept: bool = True
+    file: str = NAME
     contents: dict[str, bytes] = field(default_factory=dict, repr=False)  # new ones, by path
 
 
@@ -54,6 +57,7 @@ def store(change: Change, contents: Contents, folder: Path) -> None:
         "title": change.title,
         "prefix": change.prefix,
         "kept": change.kept,
+        "file": change.file,
         "items": [asdict(item) for item in change.items],
         "contents": [(name, len(content)) for name, content in contents.items()],
     }
@@ -80,7 +84,8 @@ def load(folder: Path) -> Change:
             )
             for item in listed["items"]
         )
-        return Change(listed["title"], listed["prefix"], items, bool(listed["kept"]))
+        file = str(listed.get("file", NAME))  # the first versions did not write it
+        return Change(listed["title"], listed["prefix"], items, bool(listed["kept"]), file)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _unreadable(folder) from error
 

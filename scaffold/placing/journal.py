@@ -20,6 +20,7 @@ from scaffold.placing.change import Change, Contents, Item, load, load_contents,
 from scaffold.placing.durable import sync
 from scaffold.placing.worktree import digest, place, prune, read, remove, side, tidy
 from scaffold.project.project import Project, find_project
+from scaffold.project.record import NAME
 
 
 class Busy(ScaffoldError):
@@ -56,17 +57,17 @@ def settle(project: Project) -> None:
             pass
 
 
-def find(path: Path) -> Project:
+def find(path: Path, named: str | None = None) -> Project:
     """Find a project, also one whose answers file a killed `adopt` or `undo` has yet to place."""
     try:
-        return find_project(path)
+        return find_project(path, named)
     except ScaffoldError:
         bare = None
         with suppress(ScaffoldError):
-            bare = find_project(path, answers=False)
+            bare = find_project(path, named, answers=False)
         if bare is not None:
             settle(bare)
-        return find_project(path)
+        return find_project(path, named)
 
 
 def recover(project: Project) -> None:
@@ -96,7 +97,7 @@ def apply(project: Project, change: Change) -> None:
     index.refuse_locked(project)
     if not change.kept:
         change = _from_now(project, change)
-    _kept(project, change.prefix).parent.mkdir(exist_ok=True)
+    _kept(project, change.prefix, change.file).parent.mkdir(exist_ok=True)
     with interrupts.deferred() as obey:
         try:
             contents = _write(project, making, change)
@@ -119,8 +120,13 @@ def apply(project: Project, change: Change) -> None:
 
 def last(project: Project) -> tuple[Path, Change] | None:
     """Return where the last change of this project is kept, and the change; None without one."""
-    kept = _kept(project, project.prefix)
-    return (kept, load(kept)) if kept.is_dir() else None
+    own = _kept(project, project.prefix, project.answers_file)
+    for kept in (own, _kept(project, project.prefix, NAME)):  # where the first versions kept it
+        if kept.is_dir():
+            change = load(kept)
+            if any(item.path == project.answers_file for item in change.items):
+                return kept, change
+    return None
 
 
 def way_back(kept: Path, change: Change) -> Change:
@@ -128,11 +134,14 @@ def way_back(kept: Path, change: Change) -> Change:
     known = load_contents(kept)
     contents = {item.path: known[item.old.sha256] for item in change.items if item.old}
     items = tuple(item.swapped() for item in change.items)
-    return Change(f"undoing {change.title}", change.prefix, items, False, contents)
+    title = f"undoing {change.title}"
+    return Change(title, change.prefix, items, False, change.file, contents)
 
 
-def _kept(project: Project, prefix: str) -> Path:
-    return project.state / "undo" / hashlib.sha256(git.encode(prefix)).hexdigest()
+def _kept(project: Project, prefix: str, file: str) -> Path:
+    """Return where the last change is kept, of those that one template made in one folder."""
+    facts = prefix if file == NAME else f"{prefix}\0{file}"
+    return project.state / "undo" / hashlib.sha256(git.encode(facts)).hexdigest()
 
 
 def _from_now(project: Project, change: Change) -> Change:
@@ -235,7 +244,7 @@ def _tell(kept: list[str]) -> None:
 
 def _keep(project: Project, pending: Path, change: Change) -> None:
     """Keep a completed change for `undo`, in place of the one before, or drop both."""
-    kept, gone = _kept(project, change.prefix), project.state / "making"
+    kept, gone = _kept(project, change.prefix, change.file), project.state / "making"
     if kept.exists():
         kept.rename(gone)
         shutil.rmtree(gone, ignore_errors=True)

@@ -1,6 +1,7 @@
 """A project on disk: where it lies in its repository, and what Git knows of it. Reads only."""
 
 import os
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -41,6 +42,12 @@ class Project:
     def place(self) -> str:
         """The folder in a sentence."""
         return named(self.shown)
+
+    @property
+    def words(self) -> str:
+        """What a command needs to find it again, with a space before it; nothing for `.`."""
+        file = f" -a {shlex.quote(self.answers_file)}" if self.answers_file != record.NAME else ""
+        return f"{'' if self.shown == '.' else f' {shlex.quote(self.shown)}'}{file}"
 
     @property
     def state(self) -> Path:
@@ -138,19 +145,26 @@ class Project:
     def recorded(self) -> Record:
         """Return what the answers file in the work tree says."""
         file = self.folder / self.answers_file
+        if not is_inside(self.folder, self.answers_file) and file.exists():
+            raise ScaffoldError(
+                f"the answers file {self.answers_file} lies behind a link, and could be anything",
+                "put the folder itself in its place",
+                Exit.UNSAFE,
+            )
         return record.parse(record.read(file), Path(self.shown, self.answers_file))
 
 
-def find_project(path: Path, *, answers: bool = True) -> Project:
+def find_project(path: Path, named: str | None = None, *, answers: bool = True) -> Project:
     """Find the project and its repository, or say what is missing.
 
     Args:
         path: the project's folder, or its answers file.
+        named: the answers file's path in the folder, where it is not the usual one.
         answers: it must have an answers file.
 
     """
-    file = record.find(path) if answers else path / record.NAME
-    folder, shown = Path(os.path.realpath(file.parent)), str(file.parent)
+    found, answers_file = record.locate(path, named, exists=answers)
+    folder, shown = Path(os.path.realpath(found)), str(found)
     if "\n" in str(folder):
         raise ScaffoldError(f"{shown!r} has a line break in its name", "rename the folder")
     wanted = ("--show-toplevel", "--absolute-git-dir", "--show-object-format", "--show-prefix")
@@ -168,7 +182,7 @@ def find_project(path: Path, *, answers: bool = True) -> Project:
         objects=(folder / objects).resolve(),
         form=form,
         head=head,
-        answers_file=file.name,
+        answers_file=answers_file,
     )
 
 

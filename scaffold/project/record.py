@@ -4,6 +4,8 @@ It comes from the project, so nothing in it is believed before it is checked: it
 hand, or made to mislead.
 """
 
+import os
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +36,46 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
+class NotFound(ScaffoldError):
+    """There is no answers file."""
+
+
+def locate(path: Path, named: str | None = None, *, exists: bool = True) -> tuple[Path, str]:
+    """Return a project's folder, and the path of its answers file in there.
+
+    Args:
+        path: the folder, or the answers file that lies in it.
+        named: the answers file's path in the folder, where it is not the usual one.
+        exists: it must be there.
+
+    """
+    if named is None:
+        file = find(path) if exists else path / NAME
+        return file.parent, file.name
+    if not path.is_dir():
+        cause = f"{path} is no folder, but the answers file {named} is named too"
+        raise ScaffoldError(cause, "give the project's folder, or only one of both", Exit.USAGE)
+    name = inside(path, named)
+    if exists and not os.path.lexists(path / name):
+        raise NotFound(
+            f"{_named(path)} has no answers file {name}",
+            "give its path in the project's folder, or put the folder under a template: "
+            f"`mlops-scaffold adopt . --template URL -a {shlex.quote(name)}`",
+            Exit.USAGE,
+        )
+    return path, name
+
+
+def inside(folder: Path, named: str) -> str:
+    """Return the path of an answers file in a project's folder, or refuse one outside."""
+    absolute = Path(named).is_absolute()
+    name = os.path.normpath(os.path.relpath(named, folder.resolve()) if absolute else named)
+    if name in ("", ".") or name.split("/")[0] == "..":
+        cause = f"the answers file {named} is not in {_named(folder)}"
+        raise ScaffoldError(cause, "give its path in the project's folder", Exit.USAGE)
+    return name
+
+
 def find(path: Path) -> Path:
     """Return the answers file that a folder, or the path of the file itself, stands for."""
     if not path.is_dir():
@@ -50,12 +92,17 @@ def find(path: Path) -> Path:
         names = ", ".join(file.name for file in others)
         raise ScaffoldError(
             f"{_named(path)} has several answers files: {names}",
-            f"name one, e.g. `mlops-scaffold update {path / others[0].name}`",
+            f"name one, e.g. `mlops-scaffold update -a {others[0].name}`",
             Exit.USAGE,
         )
-    raise ScaffoldError(
+    remedy = "put it under one: `mlops-scaffold adopt . --template URL`"
+    deeper = sorted(path.glob("*/*copier-answers*.y*ml"))
+    if deeper:
+        name = deeper[0].relative_to(path)
+        remedy = f"`-a {name}` if that is its answers file; or {remedy}"
+    raise NotFound(
         f"{_named(path)} is no project made from a template: it has no {NAME}",
-        "go to the project's folder, or put it under one: `mlops-scaffold adopt . --template URL`",
+        f"go to the project's folder, or {remedy}",
     )
 
 

@@ -130,18 +130,6 @@ def test_a_template_path_is_recorded_as_it_was(source: Path, tmp_path: Path) -> 
     assert "the newest" in cli("status", "p", cwd=tmp_path).stdout
 
 
-def test_an_answers_file_in_a_folder_is_refused_and_nothing_lost(tmp_path: Path) -> None:
-    config = SMALL["copier.yml"] + "_answers_file: .config/copier-answers.yml\n"
-    answers = {".config/copier-answers.yml.jinja": "{{ _copier_answers|to_nice_yaml -}}\n"}
-    source = template(tmp_path / "t", {"copier.yml": config, "a.txt": NINE, **answers})
-    commit(source, {"a.txt": NEWER}, tag="v2.0.0")
-    made = new(source, tmp_path / "p")
-    done = cli("update", made / ".config/copier-answers.yml")
-    assert done.returncode == 1
-    assert "not supported yet" in done.stderr
-    assert sh("git", "status", "--porcelain", cwd=made) == ""
-
-
 def test_filters_of_the_templates_repository_never_run(source: Path, tmp_path: Path) -> None:
     made = new(source, tmp_path / "p")
     witness = tmp_path / "ran"
