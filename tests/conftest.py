@@ -26,6 +26,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 FIRST = ("tests/vendors/test_gitlab.py", "tests/e2e/", "tests/template/", "tests/vendors/")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist looks at the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together what shares something, and put what takes longest where it is in no way.
 
