@@ -2,7 +2,7 @@
 PYTHON ?= python3
 # Real servers under load, kills and deadlines: one test at a time, or they would measure each other.
 ALONE := $(addprefix tests/e2e/test_,deploy.py accidents.py clients.py proxy.py)
-PYTEST ?= -n auto --dist loadgroup --no-loadscope-reorder $(addprefix --ignore ,$(ALONE))
+PYTEST ?= -n auto --dist loadfile --no-loadscope-reorder $(addprefix --ignore ,$(ALONE))
 VENV ?= .venv
 BIN := $(CURDIR)/$(VENV)/bin
 READY := $(VENV)/.ready

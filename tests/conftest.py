@@ -10,9 +10,11 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
+from xdist.scheduler import LoadFileScheduling
 
 from tests.support import IDENTITY, clean_environment, cli, run, sh
 
@@ -26,21 +28,26 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 FIRST = ("tests/vendors/test_gitlab.py", "tests/e2e/", "tests/template/", "tests/vendors/")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist looks at the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares something, and put what takes longest where it is in no way.
-
-    A file's tests stay with one worker, and so do all end-to-end tests, which share a project.
-    """
-    for item in items:
-        file = item.nodeid.partition("::")[0]
-        group = "e2e" if file.startswith("tests/e2e/") else file
-        item.add_marker(pytest.mark.xdist_group(group))
+    """Put the files that take longest where they are in nobody's way."""
 
     def place(item: pytest.Item) -> int:
         return next((n for n, name in enumerate(FIRST) if item.nodeid.startswith(name)), len(FIRST))
 
     items.sort(key=place)
+
+
+class Together(LoadFileScheduling):
+    """A file's tests stay with one worker, and so do all end-to-end tests: they share a project."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "e2e" if file.startswith("tests/e2e/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    """Tell xdist who runs what."""
+    return Together(config, log)
 
 
 @pytest.fixture(scope="session")
