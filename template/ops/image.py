@@ -1,7 +1,8 @@
 """The container image of a release: built, tried as production would run it, and pushed.
 
 It needs Docker or what speaks like it (DOCKER=podman). BASE_IMAGE names another base; CA_BUNDLE, a
-file of certificates, and PIP_CONFIG_FILE are seen by the build alone and get into no image.
+file of certificates, and PIP_CONFIG_FILE are seen by the build alone and get into no image. With
+TRAINING=yes the image that trains is pushed too, where there is one.
 Touch this file to change what an image must show before it is pushed.
 """
 
@@ -126,12 +127,13 @@ def prove(release: Release) -> str:
 def push(release: Release, registry: str) -> str:
     """Push the image to `host/path`; returns it with the digest by which it can always be had.
 
-    A release that carries training.txt has a second image, which trains.
+    A release that carries training.txt has a second image, which trains: large, and seldom wanted.
     """
     if not registry:
         raise OpsError("REGISTRY is missing", "make push REGISTRY=registry.example.com/team")
     pushed = {"image": _push(tag(release), registry, f"make image RELEASE={release.name}")}
-    if (release.folder / "training.txt").exists():
+    asked = os.environ.get("TRAINING", "").lower() not in ("", "0", "no", "false")
+    if asked and (release.folder / "training.txt").exists():
         pushed["training"] = _push(build(release, "training"), registry, "")
     amend(release, **pushed)
     return pushed["image"]

@@ -75,6 +75,26 @@ def test_push_names_the_image_by_the_digest_that_the_registry_gives_back(
     docker("rmi", pushed)
 
 
+def test_the_image_that_trains_is_pushed_only_when_asked_for(
+    shipped: Shop, image: str, registry: str
+) -> None:
+    release = image.partition(":")[2]
+    goal = ("--release", release, "--registry", f"{registry}/apart")
+    words = (shipped.python, "-m", "ops", "push", *goal)
+    listed = shipped.path / ".state" / "releases" / release / "training.txt"  # as for a cluster
+    listed.write_text("")
+    try:
+        for answer in ("", "no", "0"):
+            done = run(*words, cwd=shipped.path, env={"TRAINING": answer})
+            assert done.returncode == 0, done.stderr
+        asked = run(*words, cwd=shipped.path, env={"TRAINING": "yes"})
+    finally:
+        listed.unlink()
+    # This project has no recipe for it, so one can see that it was looked for.
+    assert asked.returncode == 1
+    assert "training" in asked.stderr, asked.stderr
+
+
 def test_pushing_again_gives_the_same_digest(stocked: Shop, image: str, registry: str) -> None:
     words = ("push", "--release", image.partition(":")[2], "--registry", f"{registry}/again/")
     first, second = (stocked.ops(*words) for _ in range(2))

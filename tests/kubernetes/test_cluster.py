@@ -246,6 +246,9 @@ def test_down_leaves_nothing_running_and_up_brings_it_back(yard: Yard) -> None:
 
 
 def test_training_runs_as_a_job_and_its_log_is_the_verdict_of_the_gate(yard: Yard) -> None:
+    files = [yard.path / f".state/releases/{name}/release.json" for name in yard.releases]
+    told = [json.loads(file.read_text()) for file in files]
+    assert [bool(one["training"]) for one in told] == [True, False, False]  # as was asked for
     yard.kubectl("create", "job", "first", "--from=cronjob/churn-model-training")
     try:
         yard.kubectl("wait", "--for=condition=Complete", "job/first", "--timeout=300s")
@@ -255,8 +258,7 @@ def test_training_runs_as_a_job_and_its_log_is_the_verdict_of_the_gate(yard: Yar
     assert "trained on 364 rows" in said
     assert "accepted on 114 golden rows" in said
     # It is the model that serves: the same commit, data and libraries give the same bytes.
-    file = yard.path / ".state" / "releases" / yard.releases[0] / "release.json"
-    assert json.loads(file.read_text())["model_sha256"][:12] in said
+    assert told[0]["model_sha256"][:12] in said
 
 
 def test_a_release_that_was_not_pushed_is_refused_with_the_remedy(yard: Yard) -> None:
