@@ -178,6 +178,7 @@ VERBS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted."""
     options = _parser().parse_args(arguments)
+    options.why = options.why.encode("utf-8", "replace").decode()  # a shell may give any bytes
     for one in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(one, signal.default_int_handler)
     os.chdir(ROOT)

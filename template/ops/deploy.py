@@ -128,6 +128,9 @@ def _bring_in(environment: Environment, release: Release, before: State, steps: 
 
 def rollback(environment: Environment, why: str) -> None:
     """Give the traffic back to the release before the one that serves."""
+    if person() and not engine.is_real(environment):
+        cause, remedy = engine.TO_MAKE_IT_REAL.split("; ")
+        raise OpsError(f"there is no {environment.name} to roll back: {cause}", remedy)
     name, now = environment.name, engine.read(environment)
     answers = engine.answered_by(environment).partition(" ")[0]  # well or ill
     # A rollback that was cut off has remembered where to go, and another release still answers.

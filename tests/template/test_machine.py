@@ -63,3 +63,24 @@ def test_the_logs_of_a_release_go_with_it_and_no_others(clone: Path) -> None:
         (logs / name).touch()
     sh(python(clone), "-c", "from ops.release import prune; prune(set())", cwd=clone)
     assert {path.name for path in logs.iterdir()} == ours
+
+
+@pytest.mark.parametrize("who", ["GITHUB_ACTOR", "GITLAB_USER_LOGIN"])
+def test_a_rollback_in_ci_without_a_named_server_says_so(clone: Path, who: str) -> None:
+    words = (python(clone), "-m", "ops", "rollback", "--env", "production")
+    done = run(*words, cwd=clone, env={who: "bob"})
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "error: there is no production to roll back: this machine plays the server",
+        "  try: set DEPLOY_RUNNER as docs/runbook.md says",
+    ]
+    assert "error: nothing is deployed to production" in run(*words, cwd=clone).stderr
+
+
+def test_a_reason_that_is_no_text_is_written_down_as_well_as_can_be(clone: Path) -> None:
+    (clone / ".state" / "test").mkdir(parents=True)
+    words = ("down", "--env", "test", "--why", "bad \udcff byte")
+    done = run(python(clone), "-m", "ops", *words, cwd=clone)
+    assert done.returncode == 0, done.stderr
+    [line] = (clone / ".state/test/audit.jsonl").read_text("utf-8").splitlines()
+    assert json.loads(line)["why"] == "bad ? byte"

@@ -155,11 +155,11 @@ def test_a_commit_that_breaks_the_gate_is_stopped(
     assert not forge.artifact(run, "release").exists()
 
 
-def test_a_rollback_where_nothing_was_deployed_says_so(forge: Forge) -> None:
+def test_a_rollback_where_no_server_is_named_says_so(forge: Forge) -> None:
     inputs = {"environment": "production", "reason": "wrong answers"}
     run = forge.run("internal", "rollback.yml", "workflow_dispatch", "bob", inputs)
     assert run.jobs == {"rollback": "failure"}, str(run)
-    assert "error: nothing is deployed to production" in run.log()
+    assert "error: there is no production to roll back: this machine plays the server" in run.log()
 
 
 def test_a_schedule_starts_the_weekly_job_alone(forge: Forge) -> None:

@@ -236,13 +236,13 @@ def test_a_colleague_with_a_reason_brings_it_to_production_and_is_named(critical
     assert verdict["why"] == reason
 
 
-def test_the_rollback_button_on_a_bare_machine_says_that_nothing_is_deployed(
+def test_the_rollback_button_on_a_bare_machine_says_that_no_server_is_named(
     internal: Shipped,
 ) -> None:
     button = "rollback: [production]"
     done = internal.repository.pipeline(button, by=COLLEAGUE)
     assert done.jobs == {button: "WARN"}, done.text  # it failed, and the pipeline has not
-    assert "> error: nothing is deployed to production" in done.text
+    assert "> error: there is no production to roll back: this machine plays" in done.text
 
 
 def test_the_schedule_tries_everything_with_the_newest_dependencies(internal: Shipped) -> None:
