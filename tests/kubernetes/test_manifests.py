@@ -20,6 +20,7 @@ DIGEST = f"sha256:{'a' * 64}"
 VERSIONS = ("1.36", "1.37")  # the newest two that kubernetes-validate carries
 # Renders what a deploy of `new` over `old` sends, at each step, as the engine itself does.
 RENDER = """
+import json
 from ops import config, engine, kubectl
 from ops.state import State
 pulls = {{"server": "registry.example.com/a/b@{digest}", "training": "r.example.com/t@{digest}"}}
@@ -29,9 +30,8 @@ for weight in (0, 10, 50):
 for step, (release, wanted) in steps.items():
     for environment in config.environments().values():
         known = pulls if step != "plain" else {{"server": pulls["server"]}}
-        folder = kubectl.kustomization(environment, wanted, release, known)
         print("--- # " + environment.name + " " + step)
-        print(kubectl.run(environment, "kustomize", folder))
+        print(json.dumps(kubectl.render(environment, wanted, release, known)))
 """
 
 pytestmark = pytest.mark.skipif(
@@ -76,11 +76,12 @@ def test_without_a_named_cluster_nothing_is_done_to_the_one_that_kubectl_would_t
 @cache
 def sent(project: Path) -> dict[str, list[Any]]:
     """The objects by environment and step, such as `production canary 10`."""
-    text = sh(sys.executable, "-c", RENDER.format(digest=DIGEST), cwd=project)
+    code = RENDER.format(digest=DIGEST)
+    text = sh(sys.executable, "-c", code, cwd=project, env={"KUBECONFIG": "/nowhere"})
     found: dict[str, list[Any]] = {}
     for block in text.split("--- # ")[1:]:
         name, _, objects = block.partition("\n")
-        found[name] = [one for one in yaml.safe_load_all(objects) if one]
+        found[name] = json.loads(objects)
     return found
 
 
@@ -169,6 +170,12 @@ def test_every_pod_may_do_as_little_as_possible(project: Path) -> None:
             assert container["resources"]["limits"]["memory"], where
             assert container["resources"]["requests"].keys() == {"cpu", "memory"}, where
             assert all("hostPort" not in port for port in container.get("ports", [])), where
+
+
+def test_every_object_that_is_sent_says_whose_it_is(project: Path) -> None:
+    labels = [one["metadata"]["labels"] for one in everything(project)]
+    assert {one["ops/project"] for one in labels} == {"churn-model"}
+    assert {one["app.kubernetes.io/name"] for one in labels} == {"churn-model"}
 
 
 def test_every_image_is_named_by_its_digest(project: Path) -> None:
