@@ -5,7 +5,9 @@ from pathlib import Path
 
 from scaffold.ground import console, git
 from scaffold.ground.scratch import scratch
+from scaffold.merging import edited
 from scaffold.merging.drift import Difference, differences, patch
+from scaffold.merging.plan import AnswerChange
 from scaffold.merging.proceed import merge_store
 from scaffold.origin import trust
 from scaffold.origin.address import open_recorded
@@ -42,17 +44,30 @@ def diff(
         if to is not None:
             rendered.pop(file, None)  # it names the version, so it always differs
         found = differences(project, rendered, store)
+        by_hand = edited.look(project, source.at(record.version), record, renderings, work)
         if as_json:
-            console.say(json.dumps(_data(project.shown, template.version, found), indent=2))
+            data = _data(project.shown, template.version, found, by_hand)
+            console.say(json.dumps(data, indent=2, default=str))
             return 0
         console.show_diff(patch(project, rendered, found, store))
+    for change in by_hand:
+        console.note(edited.told(change, project))
     _close(name, template.version, found)
     return 0
 
 
-def _data(path: str, version: str, found: list[Difference]) -> dict[str, object]:
+def _data(
+    path: str, version: str, found: list[Difference], by_hand: tuple[AnswerChange, ...]
+) -> dict[str, object]:
     files = [{"path": difference.path, "state": difference.state} for difference in found]
-    return {"schema": 1, "command": "diff", "path": path, "version": version, "files": files}
+    return {
+        "schema": 1,
+        "command": "diff",
+        "path": path,
+        "version": version,
+        "files": files,
+        "edited": edited.as_data(by_hand),
+    }
 
 
 def _close(name: str, version: str, found: list[Difference]) -> None:

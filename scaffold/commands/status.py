@@ -15,11 +15,14 @@ from pathlib import Path
 from scaffold.ground import console
 from scaffold.ground.errors import Exit, ScaffoldError
 from scaffold.ground.scratch import scratch
+from scaffold.ground.store import Store
+from scaffold.merging import edited
 from scaffold.merging.drift import Difference, differences, kept_tree
+from scaffold.merging.plan import AnswerChange
 from scaffold.origin import trust
 from scaffold.origin.address import open_recorded
 from scaffold.origin.rendered import cache_store
-from scaffold.origin.source import Source
+from scaffold.origin.source import Source, Template
 from scaffold.origin.standing import Standing, standing
 from scaffold.project.project import Project, find_project
 from scaffold.project.record import Record
@@ -36,6 +39,7 @@ class Status:
     standing: Standing | None
     differing: list[Difference] | None
     conflicts: int
+    edited: tuple[AnswerChange, ...] = ()
     problem: str | None = None
     remedy: str | None = None
 
@@ -78,6 +82,7 @@ class Status:
             "answers": "valid",
             "conflicts": self.conflicts,
             "files": files and [{"path": d.path, "state": d.state} for d in files],
+            "edited": edited.as_data(self.edited),
             "problem": self.problem,
         }
 
@@ -105,7 +110,9 @@ def status(
             console.note(found.problem)
             if found.remedy:
                 console.detail(f"   try: {found.remedy}")
-        elif found.standing:
+        for change in found.edited:
+            console.note(edited.told(change, project))
+        if found.standing and not found.problem:
             _show_next(found.standing, project.words)
     if found.standing is None:
         return Exit.ERROR
@@ -147,17 +154,23 @@ def _status(project: Project, work: Path, trusted: bool) -> Status:
     except ScaffoldError as error:
         return replace(unknown, problem=error.cause, remedy=error.remedy)
     try:
-        return replace(found, differing=_differing(project, source, record, work))
+        differing, by_hand = _compared(project, source, record, work)
+        return replace(found, differing=differing, edited=by_hand)
     except ScaffoldError as error:
         return replace(found, problem=error.cause, remedy=error.remedy)
 
 
-def _differing(project: Project, source: Source, record: Record, work: Path) -> list[Difference]:
+def _compared(
+    project: Project, source: Source, record: Record, work: Path
+) -> tuple[list[Difference], tuple[AnswerChange, ...]]:
+    """Return the files that differ, and the answers that were changed by hand."""
     store = cache_store(work, project.form)
     template = source.at(record.version)
     with suppress(ScaffoldError):  # damaged: the other process repairs it
-        if tree := kept_tree(template, project, store):
-            return differences(project, store.list(tree), store)
+        if tree := kept_tree(template, project, record.answers, store):
+            by_hand = _by_hand(project, template, record, store, work)
+            if by_hand is not None:
+                return differences(project, store.list(tree), store), by_hand
     here = (str(project.folder), "-a", project.answers_file)
     argv = [sys.executable, "-P", "-m", "scaffold", "diff", "--json", *here]
     try:
@@ -173,7 +186,24 @@ def _differing(project: Project, source: Source, record: Record, work: Path) -> 
         raise _told(error.stderr, record) from error
     except subprocess.SubprocessError as error:
         raise _told("", record) from error
-    return [Difference(file["path"], file["state"]) for file in json.loads(done.stdout)["files"]]
+    said = json.loads(done.stdout)
+    files = [Difference(file["path"], file["state"]) for file in said["files"]]
+    return files, edited.from_data(said["edited"])
+
+
+def _by_hand(
+    project: Project, template: Template, record: Record, renderings: Store, work: Path
+) -> tuple[AnswerChange, ...] | None:
+    """Return the answers changed by hand, as far as it takes no rendering that is not kept."""
+    suspected = edited.suspects(project, record)
+    if not suspected:
+        return ()
+
+    def render(answers: dict[str, object]) -> str | None:
+        return kept_tree(template, project, answers, renderings)
+
+    store = edited.scratch(project, renderings, work)
+    return edited.find(project, template, record, suspected, render, store)
 
 
 def _told(errors: str, record: Record) -> ScaffoldError:

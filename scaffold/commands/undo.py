@@ -17,12 +17,14 @@ def undo(path: Path, answers_file: str | None = None) -> int:
     `answers_file` is its path in the project, where it is not the usual one: each template that a
     project has is taken back by itself.
     """
+    last = journal.last
     try:
         project = find_project(path, answers_file)
-    except NotFound:  # or `adopt` was killed before it could write it
+    except NotFound:  # it has another name, or `adopt` was killed before it could write it
         project = find_project(path, answers_file, answers=False)
+        last = journal.last if answers_file else journal.only
     with journal.locked(project):
-        found = journal.last(project)
+        found = last(project)
         if found is None:
             raise ScaffoldError(
                 f"{project.place} has no update to take back",

@@ -5,18 +5,22 @@ between them into the last commit. Nothing in the project is touched until the o
 """
 
 import shlex
-from dataclasses import dataclass
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scaffold.ground import console, git
 from scaffold.ground.errors import Exit, ScaffoldError
 from scaffold.ground.scratch import scratch
-from scaffold.merging.plan import Plan
+from scaffold.merging import edited
+from scaffold.merging.plan import AnswerChange, Plan
 from scaffold.merging.prepare import prepare, refuse_uncommitted_answers
 from scaffold.merging.proceed import Options, current, proceed, refuse_unfinished
 from scaffold.origin import answers, trust, versions
 from scaffold.origin.address import open_named, open_recorded
 from scaffold.origin.render import preload
+from scaffold.origin.rendered import cache_store
 from scaffold.origin.source import HEAD, Source, Template
 from scaffold.origin.standing import standing
 from scaffold.placing.journal import find, locked
@@ -50,19 +54,15 @@ def update(request: Request) -> int:
     with locked(project), scratch() as work:
         record = project.recorded()
         source = _source(project, record, request, work)
-        plan = Plan(
-            "update",
-            project.name,
-            project.shown,
-            project.words,
-            source.url,
-            record.version,
-            record.version,
-        )
+        here = (project.name, project.shown, project.words)
+        plan = Plan("update", *here, source.url, record.version, record.version)
         moved = source.url != record.url
         refuse_unfinished(project)
         if not given and not moved and (said := _is_current(source, record, request.to)):
             _remember(project, source, request)
+            by_hand = _edited(project, source, record, work)
+            _tell_edited(project, by_hand)
+            plan = replace(plan, answers=by_hand)
             return current(plan, f"{project.name} {said}", options)
         preload()
         refuse_uncommitted_answers(project)
@@ -71,8 +71,10 @@ def update(request: Request) -> int:
         if not options.as_json:
             to = f"{old.version} -> {new.version}" if old.version != new.version else new.version
             console.title(f"{project.name}: {to}, from {new.url}")
-        asks, accepts = options.asks, request.accept
-        prepared = prepare(project, record, old, new, given, work, asks=asks, accepts=accepts)
+        by_hand = _edited(project, source, record, work)
+        _tell_edited(project, [change for change in by_hand if change.question not in given])
+        ways = {"asks": options.asks, "accepts": request.accept}
+        prepared = prepare(project, record, old, new, given, work, **ways, by_hand=by_hand)
         plan, proposal = prepared.plan, prepared.proposal
         if not proposal.touched and not proposal.left:
             code = current(
@@ -82,6 +84,21 @@ def update(request: Request) -> int:
             code = proceed(project, prepared.store, proposal, plan, options)
         _remember(project, source, request)
         return code
+
+
+def _edited(
+    project: Project, source: Source, record: Record, work: Path
+) -> tuple[AnswerChange, ...]:
+    """Return the answers that were changed by hand, where that can be found out."""
+    with suppress(ScaffoldError):
+        old, renderings = source.at(record.version), cache_store(work, project.form)
+        return edited.look(project, old, record, renderings, work)
+    return ()
+
+
+def _tell_edited(project: Project, changes: Iterable[AnswerChange]) -> None:
+    for change in changes:
+        console.note(edited.told(change, project))
 
 
 def _remember(project: Project, source: Source, request: Request) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from scaffold.ground.store import Entry, Store, Tree
+from scaffold.origin.answers import Answers
 from scaffold.origin.rendered import look_up
 from scaffold.origin.source import Template
 from scaffold.placing.worktree import read, side
@@ -19,9 +20,8 @@ class Difference:
     state: Literal["changed", "missing"]
 
 
-def kept_tree(template: Template, project: Project, store: Store) -> str | None:
-    """Return the rendering that the project began with, if this machine has kept it."""
-    answers = project.recorded().answers
+def kept_tree(template: Template, project: Project, answers: Answers, store: Store) -> str | None:
+    """Return the rendering of a project's version for answers, if this machine has kept it."""
     return look_up(template, project.name, project.answers_file, answers, store)
 
 

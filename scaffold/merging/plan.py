@@ -14,7 +14,7 @@ SCHEMA = 1
 FileKind = Literal[
     "added", "changed", "merged", "renamed", "deleted", "conflict", "kept-deleted", "left-to-add"
 ]
-AnswerKind = Literal["new", "given", "changed", "refused", "hidden", "dropped"]
+AnswerKind = Literal["new", "given", "changed", "refused", "hidden", "dropped", "edited"]
 Outcome = Literal["current", "planned", "updated", "conflicts"]
 
 
@@ -31,7 +31,8 @@ class FileChange:
 @dataclass(frozen=True)
 class AnswerChange:
     """What happens to an answer: new question, given now, refused by the new version, not asked
-    any more (hidden by other answers, or dropped with its question)."""
+    any more (hidden by other answers, or dropped with its question), or edited by hand in the
+    answers file without a trace in the other files."""
 
     question: str
     change: AnswerKind
@@ -41,7 +42,7 @@ class AnswerChange:
     @property
     def is_lost(self) -> bool:
         """Whether a recorded answer gives way to another one that nobody gave."""
-        return self.change == "hidden" and _text(self.old) != _text(self.new)
+        return self.change == "hidden" and as_text(self.old) != as_text(self.new)
 
 
 @dataclass(frozen=True)
@@ -175,15 +176,15 @@ def answer_changes(
             else:
                 found.append(AnswerChange(question, "dropped", old))
         elif question in given:
-            if question not in before or _text(old) != _text(new):
+            if question not in before or as_text(old) != as_text(new):
                 found.append(AnswerChange(question, "given", old, new))
         elif question not in before:
             found.append(AnswerChange(question, "new", None, new))
-        elif _text(old) != _text(new):
+        elif as_text(old) != as_text(new):
             found.append(AnswerChange(question, "changed" if asked else "refused", old, new))
     return tuple(found)
 
 
-def _text(value: object) -> str:
+def as_text(value: object) -> str:
     """Return a form in which 3 and "3" are equal: a question that changes type keeps its answer."""
     return str(value) if isinstance(value, (str, int, float)) else yaml.safe_dump(value)

@@ -12,8 +12,8 @@ from pathlib import Path
 from scaffold.ground import console
 from scaffold.ground.errors import Exit, ScaffoldError
 from scaffold.ground.store import Store
-from scaffold.merging import lost
-from scaffold.merging.plan import Plan, answer_changes
+from scaffold.merging import edited, lost
+from scaffold.merging.plan import AnswerChange, Plan, answer_changes
 from scaffold.merging.proceed import merge_store
 from scaffold.merging.proposal import Proposal, propose
 from scaffold.origin import answers, changelog
@@ -44,6 +44,7 @@ def refuse_uncommitted_answers(project: Project) -> None:
         )
     file = project.answers_file
     if project.hashes([file]).get(file) != project.committed[file]:
+        edited.refuse_uncommitted(project)
         raise ScaffoldError(
             f"{file} is not as committed: an update, or its undoing, is unfinished",
             "commit it first, or take it back: `mlops-scaffold undo`",
@@ -60,6 +61,7 @@ def prepare(
     *,
     asks: bool,
     accepts: bool = False,
+    by_hand: tuple[AnswerChange, ...] = (),
 ) -> Prepared:
     """Render both versions, merge what changed between them into the last commit, and tell it.
 
@@ -72,6 +74,8 @@ def prepare(
         work: a scratch folder.
         asks: whether a person may be asked for what is new or refused.
         accepts: whether answers that the new version hides may change unasked.
+        by_hand: answers that were changed in the answers file; one that is given now is brought
+            into the files.
 
     Raises ScaffoldError when the new version refuses an answer or cannot be rendered.
     """
@@ -86,7 +90,8 @@ def prepare(
 
     rendered = render(given, asks)
     left_out = _left_out(answers.read_questions(old), rendered.rendering)
-    base = render_old(old, project, record.answers, renderings, work, left_out)
+    before = _before(record.answers, given, by_hand)
+    base = render_old(old, project, before, renderings, work, left_out)
     if rendered.answers is None:
         raise ScaffoldError(
             f"{new.url} {new.version} writes no answers file, so later updates were impossible",
@@ -94,7 +99,7 @@ def prepare(
         )
     after = answers_in(rendered.answers, Path(project.answers_file))
     _tell_move(rendered.answers, project.answers_file, new.url)
-    changes = answer_changes(record.answers, after, given, rendered.rendering.hidden, asked=asks)
+    changes = answer_changes(before, after, given, rendered.rendering.hidden, asked=asks)
     if not (asks or accepts) and (
         missed := lost.find(changes, given, rendered, render, renderings)
     ):
@@ -107,6 +112,7 @@ def prepare(
             f"say what to use, e.g. --data {refused[0].question}={refused[0].new}",
             Exit.USAGE,
         )
+    changes += tuple(change for change in by_hand if change.question not in given)
     store = merge_store(project, renderings, work)
     proposal = propose(project, store, base, rendered.tree, new.version, rendered.rendering.skips)
     news = changelog.between(new, old.version, new.version)
@@ -123,6 +129,15 @@ def prepare(
         news,
     )
     return Prepared(plan, proposal, store)
+
+
+def _before(
+    recorded: answers.Answers, given: answers.Answers, by_hand: tuple[AnswerChange, ...]
+) -> answers.Answers:
+    """Return the answers that the files were made with, as far as they are to change now."""
+    were = {change.question: change.old for change in by_hand if change.question in given}
+    merged = {**recorded, **were}
+    return {key: value for key, value in merged.items() if value is not None or key not in were}
 
 
 def _refuse_wrong_folder(project: Project, declared: str) -> None:

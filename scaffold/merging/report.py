@@ -115,5 +115,6 @@ def _answer(change: AnswerChange, command: str) -> str:
             if change.is_lost
             else f"{old} is not asked any more with these answers",
             "dropped": f"{old} is not asked any more",
+            "edited": f"{old} was changed by hand to {new}, which the files do not say",
         }[change.change]
     )

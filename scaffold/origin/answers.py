@@ -24,7 +24,8 @@ class Questions:
 
     `complete` is false where copier.yml includes other files, which only copier resolves;
     `excludes` are the patterns of files that are left out; `answers_file` is where the template
-    wants its answers, if it says so.
+    wants its answers, if it says so; `skips` are the patterns of files that are left alone once
+    they exist.
     """
 
     asked: Mapping[str, Mapping[str, object]]
@@ -32,6 +33,7 @@ class Questions:
     tasks: bool
     excludes: tuple[str, ...] = ()
     answers_file: str = ""
+    skips: tuple[str, ...] = ()
 
 
 def read_questions(template: Template) -> Questions:
@@ -47,12 +49,12 @@ def read_questions(template: Template) -> Questions:
         for name, value in config.items()
         if not str(name).startswith("_")
     }
-    named = config.get("_exclude")
-    excludes = tuple(map(str, named)) if isinstance(named, list) else ()
+    lists = (config.get(name) for name in ("_exclude", "_skip_if_exists"))
+    excludes, skips = (tuple(map(str, x)) if isinstance(x, list) else () for x in lists)
     answers_file = str(config.get("_answers_file") or "")
     if "{" in answers_file:  # put together of answers
         answers_file = ""
-    return Questions(asked, complete, bool(config.get("_tasks")), excludes, answers_file)
+    return Questions(asked, complete, bool(config.get("_tasks")), excludes, answers_file, skips)
 
 
 def external_files(template: Template) -> list[str]:

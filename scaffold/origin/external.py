@@ -27,7 +27,7 @@ def laid(
     """
     contents: dict[Path, bytes] = {}
     names = _names(template, project, answers)
-    wrote = history.writings(project) if then and names else []
+    wrote = history.writings(project) if then and names and history.is_committed(project) else []
     for name in names:
         now = _now(project, name)
         content = history.content(project, wrote[0].commit, name) if wrote else now

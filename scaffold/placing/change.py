@@ -38,7 +38,8 @@ class Item:
 class Change:
     """What one command does: its words for the person, and its items.
 
-    `file` is the answers file in the folder `prefix`: several templates can have made one folder.
+    `file` is the answers file in the folder `prefix`, if it is known: several templates can have
+    made one folder.
     `kept` says that it can be taken back afterwards; without it, what was kept before goes too.
     """
 
@@ -84,7 +85,7 @@ def load(folder: Path) -> Change:
             )
             for item in listed["items"]
         )
-        file = str(listed.get("file", NAME))  # the first versions did not write it
+        file = str(listed.get("file", ""))  # the first versions did not write it
         return Change(listed["title"], listed["prefix"], items, bool(listed["kept"]), file)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _unreadable(folder) from error

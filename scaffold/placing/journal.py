@@ -124,9 +124,20 @@ def last(project: Project) -> tuple[Path, Change] | None:
     for kept in (own, _kept(project, project.prefix, NAME)):  # where the first versions kept it
         if kept.is_dir():
             change = load(kept)
-            if any(item.path == project.answers_file for item in change.items):
+            of = (change.file,) if change.file else tuple(item.path for item in change.items)
+            if project.answers_file in of:
                 return kept, change
     return None
+
+
+def only(project: Project) -> tuple[Path, Change] | None:
+    """Return the last change of the folder, whichever answers file it has; None if not just one."""
+    here = []
+    for kept in (project.state / "undo").glob("*"):
+        with suppress(ScaffoldError):  # another folder's may be damaged
+            if (change := load(kept)).prefix == project.prefix:
+                here.append((kept, change))
+    return here[0] if len(here) == 1 else None
 
 
 def way_back(kept: Path, change: Change) -> Change:
@@ -140,7 +151,7 @@ def way_back(kept: Path, change: Change) -> Change:
 
 def _kept(project: Project, prefix: str, file: str) -> Path:
     """Return where the last change is kept, of those that one template made in one folder."""
-    facts = prefix if file == NAME else f"{prefix}\0{file}"
+    facts = prefix if file in ("", NAME) else f"{prefix}\0{file}"
     return project.state / "undo" / hashlib.sha256(git.encode(facts)).hexdigest()
 
 

@@ -3,35 +3,36 @@
 Nothing is fetched for it: a clone without its history just knows less.
 """
 
+import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from scaffold.ground import git
 from scaffold.ground.errors import ScaffoldError
 from scaffold.ground.store import parse_batch
 from scaffold.project.project import Project
-from scaffold.project.record import Record, parse
 
 _STEPS = 20  # times that the answers file was written, from the newest
 _SECONDS = 5.0  # a file that changes seldom takes long to find in a very long history
+_STAMP = re.compile(r"(?m)^_commit:(.*)$")
 _QUIET = {"GIT_NO_LAZY_FETCH": "1"}
 
 
 @dataclass(frozen=True)
 class Written:
-    """The answers file as one commit wrote it."""
+    """The text of the answers file as one commit wrote it; empty where it took it away."""
 
     commit: str
-    record: Record
+    text: str
+
+    @property
+    def stamp(self) -> str:
+        """The line of the version. To read YAML takes its time."""
+        found = _STAMP.search(self.text)
+        return found[1].strip() if found else ""
 
 
 def writings(project: Project) -> list[Written]:
-    """Return the commits that wrote the answers file, from the newest, as far as is seen here.
-
-    Empty where the file is not as the last commit has it: then it was written just now.
-    """
-    if not _is_committed(project):
-        return []
+    """Return the commits that wrote the answers file, from the newest, as far as is seen here."""
     path = f"{project.prefix}{project.answers_file}"
     log = ("--literal-pathspecs", "log", f"-{_STEPS}", "--no-renames", "--format=%H", "--", path)
     try:
@@ -40,14 +41,8 @@ def writings(project: Project) -> list[Written]:
         texts = parse_batch(_ask(project, "cat-file", "--batch", stdin=git.encode(names)))
     except ScaffoldError:  # too long, or not all of it is here
         return []
-    found = []
-    for commit, text in zip(commits, texts, strict=False):
-        try:
-            record = parse((text or b"").decode(), Path(project.answers_file))
-        except (ScaffoldError, UnicodeDecodeError):  # it was taken away, or damaged
-            break
-        found.append(Written(commit, record))
-    return found
+    pairs = zip(commits, texts, strict=False)
+    return [Written(commit, git.decode(text or b"")) for commit, text in pairs]
 
 
 def content(project: Project, commit: str, path: str) -> bytes | None:
@@ -62,7 +57,17 @@ def content(project: Project, commit: str, path: str) -> bytes | None:
         return None
 
 
-def _is_committed(project: Project) -> bool:
+def knows(project: Project, path: str) -> bool:
+    """Tell whether a file was ever committed, or may have been."""
+    argv = ("--literal-pathspecs", "log", "-1", "--format=%H", "--", f"{project.prefix}{path}")
+    try:
+        return bool(_ask(project, *argv))
+    except ScaffoldError:
+        return True
+
+
+def is_committed(project: Project) -> bool:
+    """Tell whether the answers file is as in the last commit; if not, it was written just now."""
     committed = project.committed.get(project.answers_file)
     now = project.hashes([project.answers_file]).get(project.answers_file)
     return committed is not None and now is not None and now.oid == committed.oid

@@ -61,6 +61,7 @@ def test_json_holds_the_same_and_nothing_else_is_on_stdout(project: Path) -> Non
         "answers": "valid",
         "conflicts": 0,
         "files": [{"path": "a.txt", "state": "changed"}],
+        "edited": [],
         "problem": None,
     }
 
@@ -152,6 +153,7 @@ def test_diff_with_another_version_shows_what_it_would_bring(project: Path) -> N
         "path": str(project),
         "version": "v1.1.0",
         "files": [{"path": "a.txt", "state": "changed"}],
+        "edited": [],
     }
 
 
