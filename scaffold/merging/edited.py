@@ -95,7 +95,10 @@ def find(
         store: a scratch repository that holds or borrows these trees.
 
     """
-    after = render(record.answers)
+    questions = read_questions(template)
+    if questions.complete:  # what else is in the file is no answer, and --data would not take it
+        suspected = {q: was for q, was in suspected.items() if q in questions.asked}
+    after = render(record.answers) if suspected else None
     found: list[AnswerChange] = []
     singles = [{question: was} for question, was in suspected.items()]
     for changed in [*singles, suspected]:

@@ -6,6 +6,7 @@ hand, or made to mislead.
 
 import os
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +35,13 @@ class _Loader(yaml.SafeLoader):
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("aliases are not allowed here")
         return super().compose_node(parent, index)
+
+
+# A date is text here, as it is written: no question has that type.
+_Loader.yaml_implicit_resolvers = {
+    first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]
+    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 class NotFound(ScaffoldError):
@@ -76,6 +84,19 @@ def inside(folder: Path, named: str) -> str:
     return name
 
 
+def _others(path: Path) -> list[Path]:
+    """Return the files in a folder, or just below, that look like answers files of another name."""
+    found = [*path.glob("*.y*ml"), *path.glob(".copier*/*.y*ml"), *path.glob("*/*copier-answers*")]
+    return [file for file in sorted(found) if _names_template(file)]
+
+
+def _names_template(file: Path) -> bool:
+    with suppress(OSError, UnicodeDecodeError):
+        if file.is_file() and not file.is_symlink() and file.stat().st_size < LARGEST:
+            return "\n_src_path:" in f"\n{file.read_text(encoding='utf-8')}"
+    return False
+
+
 def find(path: Path) -> Path:
     """Return the answers file that a folder, or the path of the file itself, stands for."""
     if not path.is_dir():
@@ -96,9 +117,8 @@ def find(path: Path) -> Path:
             Exit.USAGE,
         )
     remedy = "put it under one: `mlops-scaffold adopt . --template URL`"
-    deeper = sorted(path.glob("*/*copier-answers*.y*ml"))
-    if deeper:
-        name = deeper[0].relative_to(path)
+    if candidates := _others(path):
+        name = candidates[0].relative_to(path)
         remedy = f"`-a {name}` if that is its answers file; or {remedy}"
     raise NotFound(
         f"{_named(path)} is no project made from a template: it has no {NAME}",

@@ -154,6 +154,13 @@ def test_a_second_template_without_a_file_of_its_own_is_told_how(
     refused(done, 1, "another template already", "-a .copier-answers.NAME.yml")
 
 
+def test_an_answers_file_of_any_name_is_suggested(project: Path, env: dict[str, str]) -> None:
+    (project / CI).rename(project / ".answers.yml")
+    (project / ".copier-answers.yml").unlink()
+    for verb in ("update", "status", "diff"):
+        refused(cli(verb, project, env=env), 1, "no .copier-answers.yml", "`-a .answers.yml` if")
+
+
 def test_new_keeps_the_answers_where_it_is_told(
     both: Path, tmp_path: Path, env: dict[str, str]
 ) -> None:

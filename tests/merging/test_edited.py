@@ -15,6 +15,7 @@ FILES = {
     "about.txt.jinja": "size {{ size }}\n" + NINE,
     "own.txt.jinja": "size {{ size }}\n",
     "who.txt.jinja": "{{ ci }} of {{ team }}\n",
+    "extra.txt.jinja": "{{ used | default('nothing') }}\n",
     "{% if docker %}Dockerfile{% endif %}": "FROM scratch\n",
     **ANSWERS_FILE,
 }
@@ -116,7 +117,7 @@ def test_a_new_version_does_not_hide_it(project: Path, env: dict[str, str]) -> N
         ([("docker: false", "docker: true")], [["docker", False, True]]),
         ([("size: 3\n", "")], []),  # the default is what the files say
         ([("ci: gitlab", "ci: github"), ("team: fraud", "team: risk")], ["ci", "team"]),
-        ([("_commit", "nobody: asks\n_commit")], []),
+        ([("_commit", "used: yet no question\n_commit")], []),
         ([("size: 3", "size: many")], []),  # refused where it is used
     ],
     ids=["switches a file on", "line taken out", "two in one line", "no question", "wrong type"],

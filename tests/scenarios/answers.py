@@ -21,9 +21,21 @@ TEXT = {"a.txt": nine(), "about.txt.jinja": "{{ size }} {{ ci|default('none') }}
 LAB = {"copier.yml": SIZE + CHOICE.format("gitlab", "github, gitlab"), **TEXT}
 HUB = {"copier.yml": SIZE + CHOICE.format("github", "github, forgejo"), "a.txt": nine(THEIRS)}
 TEAM = "team:\n  type: str\n  default: fraud\n"
-HIDES = (TEXT, {"copier.yml": TEAM + SIZE + "  when: false\n", "a.txt": nine(THEIRS)})
-SEVEN = ("--ref", "v1.0.0", "--data", "size=7")
-WHEN = SIZE + "  when: \"{{ team == 'fraud' }}\"\n"
+DEPENDS = """\
+image:
+  type: str
+  default: "{{ 'three' if size == 3 else 'four' }}"
+  choices:
+    Three: {value: three, validator: "{{ 'no' if size != 3 }}"}
+    Four: {value: four, validator: "{{ 'no' if size != 4 }}"}
+"""
+SEVERAL = """\
+versions:
+  type: str
+  multiselect: true
+  choices: ['3.10', '3.11', '3.12']
+  default: ['3.10']
+"""
 
 
 def asks(questions: str) -> dict[str, Content]:
@@ -122,16 +134,6 @@ SCENARIOS = (
         says=("size", "at least 5"),
     ),
     Scenario(
-        "an answer that the new version hides is named",
-        ({"copier.yml": SIZE + TEAM, **TEXT}, asks(SIZE + TEAM + "  when: '{{ size > 5 }}'\n")),
-        new=("--ref", "v1.0.0", "--data", "team=risk"),
-        then={"a.txt": nine(THEIRS)},
-        after=(
-            not_recorded("team"),
-            said('"team"', '"risk"'),
-        ),
-    ),
-    Scenario(
         "an answer to a question that is gone is dropped and named",
         ({"copier.yml": SIZE + TEAM, **TEXT}, asks(SIZE)),
         then={"a.txt": nine(THEIRS)},
@@ -205,69 +207,29 @@ SCENARIOS = (
         after=(not_recorded("mine"),),
     ),
     Scenario(
-        "a recorded answer that the new version hides and changes stops the update",
-        HIDES,
-        {"a.txt": nine(MINE)},
-        new=SEVEN,
-        code=2,
-        says=("any more: size: 7 would become 3, which changes about.txt", "--accept"),
-    ),
-    Scenario(
-        "a recorded answer goes with --accept",
-        HIDES,
-        {"a.txt": nine(MINE)},
-        new=SEVEN,
-        args=("--accept",),
-        then={"a.txt": nine(MINE | THEIRS), "about.txt": "3 none\n"},
-        answers={"size": ("hidden", 7, 3)},
-    ),
-    Scenario(
-        "an answer that hides others was given, so they may go",
-        (TEXT, asks(TEAM + WHEN)),
-        {"a.txt": nine(MINE)},
-        new=SEVEN,
-        args=("--data", "team=risk"),
-        then={"a.txt": nine(MINE | THEIRS), "about.txt": "3 none\n"},
-    ),
-    Scenario(
-        "an answer about something else does not let hidden ones go",
-        (TEXT, asks(TEAM + SIZE + "  when: '{{ false }}'\n")),
-        new=SEVEN,
-        args=("--data", "team=risk"),
-        code=2,
-        says=("size: 7 would become 3", "--data size=7"),
-    ),
-    Scenario(
-        "a hidden answer that is given again keeps what it made",
-        (TEXT, asks(TEAM + SIZE + "  when: '{{ false }}'\n")),
-        new=SEVEN,
-        args=("--data", "size=7"),
-        then={"a.txt": nine(THEIRS), "about.txt": "7 none\n"},
-        after=(not_recorded("size"),),
-    ),
-    Scenario(
-        "a hidden answer that no file shows stops nothing",
-        ({**TEXT, "copier.yml": TEAM + SIZE}, asks(TEAM + "  when: '{{ size > 5 }}'\n" + SIZE)),
-        new=("--ref", "v1.0.0", "--data", "team=risk"),
-        then={"a.txt": nine(THEIRS), "about.txt": "3 none\n"},
-        answers={"team": ("hidden", "risk", "fraud")},
-    ),
-    Scenario(
-        "an answer to an included question that the new version hides stops the update too",
+        "a date that was written by hand is the text that it looks like",
         (
-            {**TEXT, "copier.yml": "!include more.yml\n", "more.yml": SIZE},
-            {"more.yml": SIZE + "  when: false\n"},
+            {"copier.yml": "day:\n  type: str\n  default: ''\n", "day.txt.jinja": "{{ day }}\n"},
+            {"a.txt": nine(THEIRS)},
         ),
-        new=SEVEN,
-        code=2,
-        says=("size: 7 would become 3", "--accept"),
+        by_hand("day: ''", "day: 2026-01-01"),
+        then={"a.txt": nine(THEIRS), "day.txt": "\n"},
+        answers={"day": ("edited", "", "2026-01-01")},
+        after=(recorded("day: '2026-01-01'"),),
     ),
     Scenario(
-        "an answer that is hidden and stays what it was stops nothing",
-        HIDES,
-        {"a.txt": nine(MINE)},
-        then={"a.txt": nine(MINE | THEIRS), "about.txt": "3 none\n"},
-        answers={"size": ("hidden", 3, 3)},
+        "a choice that another answer rules out is named, with what it would be",
+        ({**TEXT, "copier.yml": SIZE + DEPENDS}, {"a.txt": nine(THEIRS)}),
+        args=("--data", "size=4"),
+        code=2,
+        says=("image: 'three' would become 'four'", "--data image=four"),
+    ),
+    Scenario(
+        "a list is given on the command line as YAML",
+        ({**TEXT, "copier.yml": SEVERAL}, {"a.txt": nine(THEIRS)}),
+        args=("--data", "versions=['3.11', '3.12']"),
+        then={"a.txt": nine(THEIRS)},
+        answers={"versions": ("given", ["3.10"], ["3.11", "3.12"])},
     ),
     Scenario(
         "an answer changed by hand in the answers file counts",
