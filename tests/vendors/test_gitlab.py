@@ -245,8 +245,14 @@ def test_the_rollback_button_on_a_bare_machine_says_that_no_server_is_named(
     assert "> error: there is no production to roll back: this machine plays" in done.text
 
 
-def test_the_schedule_tries_everything_with_the_newest_dependencies(internal: Shipped) -> None:
-    done = internal.repository.pipeline(by=AUTHOR, event="schedule", **last_known_day())
+def test_the_schedule_tries_everything_with_the_newest_dependencies(
+    internal: Shipped, tmp_path: Path
+) -> None:
+    image, until = internal.repository.image, last_known_day()
+    repository = gitlab.clone(internal.repository.path, tmp_path / "churn-model", image)
+    sh("uv", "lock", "-q", cwd=repository.path, env=until)  # who sets a day has it in the lock too
+    commit(repository.path)
+    done = repository.pipeline(by=AUTHOR, event="schedule", **until)
     assert done.jobs == {"weekly": "PASS"}, done.text
     assert "the template" in done.text
     assert "golden rows as offline" in done.text
