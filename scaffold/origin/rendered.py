@@ -53,6 +53,8 @@ class Rendered:
 def cache_store(work: Path, form: str = "sha1") -> Store:
     """Return the store that keeps renderings, for repositories with this form of object names."""
     path = cache.folder("renderings", work) / f"{form}.git"
+    if path.is_dir() and not ((path / "HEAD").is_file() and (path / "objects").is_dir()):
+        _put_away(path)
     if not path.is_dir():
         made = Path(tempfile.mkdtemp(prefix="making-", dir=path.parent))
         Store.create(made, form=form)
@@ -186,12 +188,18 @@ def find_kept(
     except git.GitError:
         tree = "damaged"
     if tree and not store.holds(tree):
-        broken = Path(tempfile.mkdtemp(prefix="broken-", dir=store.path.parent), "git")
-        store.path.rename(broken)
-        shutil.rmtree(broken.parent, ignore_errors=True)
+        _put_away(store.path)
         cache_store(store.path.parent.parent, store.path.stem)
         return None
     return tree
+
+
+def _put_away(path: Path) -> None:
+    """Take a damaged store away, in one step for whoever else looks at it."""
+    broken = Path(tempfile.mkdtemp(prefix="broken-", dir=path.parent), "git")
+    with suppress(FileNotFoundError):  # another one was quicker
+        path.rename(broken)
+    shutil.rmtree(broken.parent, ignore_errors=True)
 
 
 def look_up(
