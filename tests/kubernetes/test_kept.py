@@ -139,6 +139,11 @@ def test_only_what_remembered_releases_were_deployed_with_is_kept(yard: Yard) ->
     kept = names(yard, "configmaps")
     assert len([name for name in kept if name.startswith(f"churn-model-{new}-")]) == 1
     assert len([name for name in kept if name.startswith(f"churn-model-{old}-")]) <= 2
+    # As pipelines of before read it, which know of images only.
+    pulls = [
+        pull for some in json.loads(yard.remembered("images")).values() for pull in some.values()
+    ]
+    assert {pull.count("@") for pull in pulls} == {1}
 
 
 def test_a_release_deployed_anew_with_manifests_that_do_no_good_goes_on_as_it_was(
