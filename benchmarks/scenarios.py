@@ -73,6 +73,8 @@ def copiers(scenario: Scenario, place: Place) -> Done:
             project = project if wished.is_file() else word
         elif word == "--template":
             words.pop(0)  # it follows whatever the answers file says
+        elif word == "--accept":
+            continue  # it never asks
         elif word.startswith("--to="):
             argv.append(f"--vcs-ref={word.removeprefix('--to=')}")
         else:

@@ -11,21 +11,24 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scaffold.ground import console
 from scaffold.ground.errors import Exit, ScaffoldError
 from scaffold.ground.scratch import scratch
 from scaffold.ground.store import Store
-from scaffold.merging import edited
 from scaffold.merging.drift import Difference, differences, kept_tree
-from scaffold.merging.plan import AnswerChange
 from scaffold.origin import trust
 from scaffold.origin.address import open_recorded
 from scaffold.origin.rendered import cache_store
 from scaffold.origin.source import Source, Template
 from scaffold.origin.standing import Standing, standing
+from scaffold.project import history
 from scaffold.project.project import Project, find_project
 from scaffold.project.record import Record
+
+if TYPE_CHECKING:
+    from scaffold.merging.plan import AnswerChange
 
 SECONDS = 120.0
 
@@ -39,7 +42,7 @@ class Status:
     standing: Standing | None
     differing: list[Difference] | None
     conflicts: int
-    edited: tuple[AnswerChange, ...] = ()
+    edited: tuple["AnswerChange", ...] = ()
     problem: str | None = None
     remedy: str | None = None
 
@@ -82,7 +85,7 @@ class Status:
             "answers": "valid",
             "conflicts": self.conflicts,
             "files": files and [{"path": d.path, "state": d.state} for d in files],
-            "edited": edited.as_data(self.edited),
+            "edited": [{"question": c.question, "old": c.old, "new": c.new} for c in self.edited],
             "problem": self.problem,
         }
 
@@ -110,8 +113,11 @@ def status(
             console.note(found.problem)
             if found.remedy:
                 console.detail(f"   try: {found.remedy}")
-        for change in found.edited:
-            console.note(edited.told(change, project))
+        if found.edited:
+            from scaffold.merging.edited import told  # rarely needed, and not quick to import
+
+            for change in found.edited:
+                console.note(told(change, project))
         if found.standing and not found.problem:
             _show_next(found.standing, project.words)
     if found.standing is None:
@@ -162,7 +168,7 @@ def _status(project: Project, work: Path, trusted: bool) -> Status:
 
 def _compared(
     project: Project, source: Source, record: Record, work: Path
-) -> tuple[list[Difference], tuple[AnswerChange, ...]]:
+) -> tuple[list[Difference], tuple["AnswerChange", ...]]:
     """Return the files that differ, and the answers that were changed by hand."""
     store = cache_store(work, project.form)
     template = source.at(record.version)
@@ -188,16 +194,21 @@ def _compared(
         raise _told("", record) from error
     said = json.loads(done.stdout)
     files = [Difference(file["path"], file["state"]) for file in said["files"]]
-    return files, edited.from_data(said["edited"])
+    if not said["edited"]:
+        return files, ()
+    from scaffold.merging.edited import from_data
+
+    return files, from_data(said["edited"])
 
 
 def _by_hand(
     project: Project, template: Template, record: Record, renderings: Store, work: Path
-) -> tuple[AnswerChange, ...] | None:
+) -> "tuple[AnswerChange, ...] | None":
     """Return the answers changed by hand, as far as it takes no rendering that is not kept."""
-    suspected = edited.suspects(project, record)
+    suspected = history.suspects(project, record)
     if not suspected:
         return ()
+    from scaffold.merging import edited
 
     def render(answers: dict[str, object]) -> str | None:
         return kept_tree(template, project, answers, renderings)

@@ -5,7 +5,6 @@ between them into the last commit. Nothing in the project is touched until the o
 """
 
 import shlex
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -60,9 +59,8 @@ def update(request: Request) -> int:
         refuse_unfinished(project)
         if not given and not moved and (said := _is_current(source, record, request.to)):
             _remember(project, source, request)
-            by_hand = _edited(project, source, record, work)
-            _tell_edited(project, by_hand)
-            plan = replace(plan, answers=by_hand)
+            plan = replace(plan, answers=_edited(project, source, record, work))
+            _tell_edited(project, plan)
             return current(plan, f"{project.name} {said}", options)
         preload()
         refuse_uncommitted_answers(project)
@@ -71,11 +69,10 @@ def update(request: Request) -> int:
         if not options.as_json:
             to = f"{old.version} -> {new.version}" if old.version != new.version else new.version
             console.title(f"{project.name}: {to}, from {new.url}")
-        by_hand = _edited(project, source, record, work)
-        _tell_edited(project, [change for change in by_hand if change.question not in given])
-        ways = {"asks": options.asks, "accepts": request.accept}
-        prepared = prepare(project, record, old, new, given, work, **ways, by_hand=by_hand)
+        asks, accepts = options.asks, request.accept
+        prepared = prepare(project, record, old, new, given, work, asks=asks, accepts=accepts)
         plan, proposal = prepared.plan, prepared.proposal
+        _tell_edited(project, plan)
         if not proposal.touched and not proposal.left:
             code = current(
                 plan, f"{project.name} is already as {new.version} would make it", options
@@ -96,9 +93,10 @@ def _edited(
     return ()
 
 
-def _tell_edited(project: Project, changes: Iterable[AnswerChange]) -> None:
-    for change in changes:
-        console.note(edited.told(change, project))
+def _tell_edited(project: Project, plan: Plan) -> None:
+    for change in plan.answers:
+        if change.change == "edited":
+            console.note(edited.told(change, project))
 
 
 def _remember(project: Project, source: Source, request: Request) -> None:

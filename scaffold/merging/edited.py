@@ -9,33 +9,30 @@ import shlex
 import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from itertools import pairwise
 from pathlib import Path
 
 from scaffold.ground import git
 from scaffold.ground.errors import ScaffoldError
 from scaffold.ground.store import Entry, Store, Tree
 from scaffold.merging.merge import merge
-from scaffold.merging.plan import AnswerChange, as_text
+from scaffold.merging.plan import AnswerChange
 from scaffold.origin.answers import Answers, read_questions
 from scaffold.origin.rendered import render_old
 from scaffold.origin.source import Template
 from scaffold.placing.worktree import read, side
 from scaffold.project import history
-from scaffold.project.history import Written
+from scaffold.project.history import ABSENT, differ
 from scaffold.project.project import Project
-from scaffold.project.record import Record, answers_in, parse
-from scaffold.project.record import read as read_text
+from scaffold.project.record import Record, parse
 
 Render = Callable[[Answers], str | None]  # the tree of the project's version, if it can be had
-_ABSENT = object()
 
 
 def look(
     project: Project, template: Template, record: Record, renderings: Store, work: Path
 ) -> tuple[AnswerChange, ...]:
     """Return the answers that were changed by hand; rarely is anything to be rendered for that."""
-    suspected = suspects(project, record)
+    suspected = history.suspects(project, record)
     if not suspected:
         return ()
 
@@ -52,28 +49,6 @@ def scratch(project: Project, renderings: Store, work: Path) -> Store:
     """Make the repository in which `find` works."""
     borrows = (project.objects, renderings.path / "objects")
     return Store.create(work / "edited.git", borrows, form=project.form)
-
-
-def suspects(project: Project, record: Record) -> Answers:
-    """Return answers as they were before they changed without a new version, as far as is known.
-
-    Quick, and nothing in nearly every project: only then `find` is worth its time.
-    """
-    text = read_text(project.folder / project.answers_file)
-    found: dict[str, object] = {}
-    for newer, older in pairwise([Written("", text), *history.writings(project)]):
-        if newer.text == older.text or newer.stamp != older.stamp:
-            continue
-        try:
-            answers, before = (answers_in(w.text, Path(w.commit)) for w in (newer, older))
-        except ScaffoldError:  # it was damaged then
-            continue
-        for question in {**answers, **before}:
-            was = before.get(question, _ABSENT)
-            if question not in found and _differ(answers.get(question, _ABSENT), was):
-                found[question] = was
-    now = record.answers
-    return {q: was for q, was in found.items() if _differ(now.get(q, _ABSENT), was)}
 
 
 def find(
@@ -105,12 +80,12 @@ def find(
         if changed is suspected and (found or len(singles) < 2):
             break  # only where several answers are in one line, they show together alone
         kept = {q: value for q, value in record.answers.items() if q not in changed}
-        before = render({**kept, **{q: v for q, v in changed.items() if v is not _ABSENT}})
+        before = render({**kept, **{q: v for q, v in changed.items() if v is not ABSENT}})
         if before is None or after is None:
             return None
         if _lacks(project, template, store.list(before), store.list(after), store):
             found += [
-                AnswerChange(q, "edited", None if was is _ABSENT else was, record.answers.get(q))
+                AnswerChange(q, "edited", None if was is ABSENT else was, record.answers.get(q))
                 for q, was in changed.items()
             ]
     return tuple(found)
@@ -139,7 +114,7 @@ def refuse_uncommitted(project: Project) -> None:
     names = [
         question
         for question in {**before.answers, **now.answers}
-        if _differ(now.answers.get(question, _ABSENT), before.answers.get(question, _ABSENT))
+        if differ(now.answers.get(question, ABSENT), before.answers.get(question, ABSENT))
     ]
     if staged and names and now.version == before.version:
         data = [f"--data {shlex.quote(f'{q}={now.answers[q]}')}" for q in names if q in now.answers]
@@ -158,12 +133,6 @@ def as_data(changes: Iterable[AnswerChange]) -> list[dict[str, object]]:
 def from_data(listed: Iterable[dict[str, object]]) -> tuple[AnswerChange, ...]:
     """Read what `as_data` has made."""
     return tuple(AnswerChange(str(c["question"]), "edited", c["old"], c["new"]) for c in listed)
-
-
-def _differ(one: object, other: object) -> bool:
-    if _ABSENT in (one, other):
-        return one is not other
-    return as_text(one) != as_text(other)
 
 
 def _lacks(project: Project, template: Template, old: Tree, new: Tree, store: Store) -> bool:

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-import yaml
-
 from scaffold.ground.store import Entry, Store
 from scaffold.merging.proposal import Proposal
 from scaffold.origin.answers import Answers
+from scaffold.project.history import as_text
 
 SCHEMA = 1
 FileKind = Literal[
@@ -183,8 +182,3 @@ def answer_changes(
         elif as_text(old) != as_text(new):
             found.append(AnswerChange(question, "changed" if asked else "refused", old, new))
     return tuple(found)
-
-
-def as_text(value: object) -> str:
-    """Return a form in which 3 and "3" are equal: a question that changes type keeps its answer."""
-    return str(value) if isinstance(value, (str, int, float)) else yaml.safe_dump(value)

@@ -61,7 +61,6 @@ def prepare(
     *,
     asks: bool,
     accepts: bool = False,
-    by_hand: tuple[AnswerChange, ...] = (),
 ) -> Prepared:
     """Render both versions, merge what changed between them into the last commit, and tell it.
 
@@ -74,8 +73,6 @@ def prepare(
         work: a scratch folder.
         asks: whether a person may be asked for what is new or refused.
         accepts: whether answers that the new version hides may change unasked.
-        by_hand: answers that were changed in the answers file; one that is given now is brought
-            into the files.
 
     Raises ScaffoldError when the new version refuses an answer or cannot be rendered.
     """
@@ -83,7 +80,7 @@ def prepare(
     answers.check(given, questions)
     _refuse_wrong_folder(project, questions.answers_file)
     renderings = cache_store(work, project.form)
-    name = project.name
+    by_hand = edited.look(project, old, record, renderings, work)
 
     def render(given: answers.Answers, asks: bool = False) -> Rendered:
         return render_new(new, project, record.answers, given, renderings, work, asks=asks)
@@ -92,49 +89,51 @@ def prepare(
     left_out = _left_out(answers.read_questions(old), rendered.rendering)
     before = _before(record.answers, given, by_hand)
     base = render_old(old, project, before, renderings, work, left_out)
-    if rendered.answers is None:
-        raise ScaffoldError(
-            f"{new.url} {new.version} writes no answers file, so later updates were impossible",
-            "tell its owner; its documentation calls it `{{ _copier_conf.answers_file }}.jinja`",
-        )
-    after = answers_in(rendered.answers, Path(project.answers_file))
-    _tell_move(rendered.answers, project.answers_file, new.url)
+    after = _answers_after(rendered, project, new)
     changes = answer_changes(before, after, given, rendered.rendering.hidden, asked=asks)
     if not (asks or accepts) and (
         missed := lost.find(changes, given, rendered, render, renderings)
     ):
         lost.refuse(missed, new.version, questions)
-    refused = [change for change in changes if change.change == "refused"]
-    if refused:
-        said = "; ".join(f"{c.question}: {c.old!r} would become {c.new!r}" for c in refused)
-        raise ScaffoldError(
-            f"{new.version} refuses recorded answers: {said}",
-            f"say what to use, e.g. --data {refused[0].question}={refused[0].new}",
-            Exit.USAGE,
-        )
+    _refuse_refused(changes, new.version)
     changes += tuple(change for change in by_hand if change.question not in given)
     store = merge_store(project, renderings, work)
     proposal = propose(project, store, base, rendered.tree, new.version, rendered.rendering.skips)
     news = changelog.between(new, old.version, new.version)
-    plan = Plan(
-        "update",
-        name,
-        project.shown,
-        project.words,
-        new.url,
-        old.version,
-        new.version,
-        (),
-        changes,
-        news,
-    )
+    here = (project.name, project.shown, project.words)
+    plan = Plan("update", *here, new.url, old.version, new.version, (), changes, news)
     return Prepared(plan, proposal, store)
+
+
+def _answers_after(rendered: Rendered, project: Project, new: Template) -> answers.Answers:
+    """Return the answers that the new version records, or refuse one that records none."""
+    if rendered.answers is None:
+        raise ScaffoldError(
+            f"{new.url} {new.version} writes no answers file, so later updates were impossible",
+            "tell its owner; its documentation calls it `{{ _copier_conf.answers_file }}.jinja`",
+        )
+    _tell_move(rendered.answers, project.answers_file, new.url)
+    return answers_in(rendered.answers, Path(project.answers_file))
+
+
+def _refuse_refused(changes: tuple[AnswerChange, ...], version: str) -> None:
+    refused = [change for change in changes if change.change == "refused"]
+    if refused:
+        said = "; ".join(f"{c.question}: {c.old!r} would become {c.new!r}" for c in refused)
+        raise ScaffoldError(
+            f"{version} refuses recorded answers: {said}",
+            f"say what to use, e.g. --data {refused[0].question}={refused[0].new}",
+            Exit.USAGE,
+        )
 
 
 def _before(
     recorded: answers.Answers, given: answers.Answers, by_hand: tuple[AnswerChange, ...]
 ) -> answers.Answers:
-    """Return the answers that the files were made with, as far as they are to change now."""
+    """Return the answers that the files were made with, as far as they are given now.
+
+    What was changed by hand, and is not given, is left to the person: the files stay as they are.
+    """
     were = {change.question: change.old for change in by_hand if change.question in given}
     merged = {**recorded, **were}
     return {key: value for key, value in merged.items() if value is not None or key not in were}

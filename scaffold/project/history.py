@@ -5,12 +5,18 @@ Nothing is fetched for it: a clone without its history just knows less.
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import yaml
 
 from scaffold.ground import git
 from scaffold.ground.errors import ScaffoldError
 from scaffold.ground.store import parse_batch
 from scaffold.project.project import Project
+from scaffold.project.record import Record, answers_in, read
 
+ABSENT = object()  # in place of an answer
 _STEPS = 20  # times that the answers file was written, from the newest
 _SECONDS = 5.0  # a file that changes seldom takes long to find in a very long history
 _STAMP = re.compile(r"(?m)^_commit:(.*)$")
@@ -43,6 +49,40 @@ def writings(project: Project) -> list[Written]:
         return []
     pairs = zip(commits, texts, strict=False)
     return [Written(commit, git.decode(text or b"")) for commit, text in pairs]
+
+
+def suspects(project: Project, record: Record) -> dict[str, object]:
+    """Return answers as they were before they changed without a new version, as far as is known.
+
+    Quick, and nothing in nearly every project. It may have been `update --data`, or a hand.
+    """
+    text = read(project.folder / project.answers_file)
+    found: dict[str, object] = {}
+    for newer, older in pairwise([Written("", text), *writings(project)]):
+        if newer.text == older.text or newer.stamp != older.stamp:
+            continue
+        try:
+            answers, before = (answers_in(w.text, Path(w.commit)) for w in (newer, older))
+        except ScaffoldError:  # it was damaged then
+            continue
+        for question in {**answers, **before}:
+            was = before.get(question, ABSENT)
+            if question not in found and differ(answers.get(question, ABSENT), was):
+                found[question] = was
+    now = record.answers
+    return {q: was for q, was in found.items() if differ(now.get(q, ABSENT), was)}
+
+
+def differ(one: object, other: object) -> bool:
+    """Tell whether two answers are not the same, where ABSENT is none at all."""
+    if ABSENT in (one, other):
+        return one is not other
+    return as_text(one) != as_text(other)
+
+
+def as_text(value: object) -> str:
+    """Return a form in which 3 and "3" are equal: a question that changes type keeps its answer."""
+    return str(value) if isinstance(value, (str, int, float)) else yaml.safe_dump(value)
 
 
 def content(project: Project, commit: str, path: str) -> bytes | None:
