@@ -8,23 +8,18 @@ from scaffold.placing import index, journal
 from scaffold.placing.change import Change
 from scaffold.placing.worktree import side
 from scaffold.project.project import Project, find_project
-from scaffold.project.record import NotFound
 
 
 def undo(path: Path, answers_file: str | None = None) -> int:
     """Take the last update of a project back, and return the exit code.
 
-    `answers_file` is its path in the project, where it is not the usual one: each template that a
-    project has is taken back by itself.
+    `answers_file`, or `path`, may name the answers file: of several templates each is taken back by
+    itself. Without it the last update counts, of whichever template.
     """
-    last = journal.last
-    try:
-        project = find_project(path, answers_file)
-    except NotFound:  # it has another name, or `adopt` was killed before it could write it
-        project = find_project(path, answers_file, answers=False)
-        last = journal.last if answers_file else journal.only
+    is_named = answers_file is not None or path.is_file()
+    project = find_project(path, answers_file, answers=path.is_file())
     with journal.locked(project):
-        found = last(project)
+        found = journal.last(project) if is_named else journal.latest(project)
         if found is None:
             raise ScaffoldError(
                 f"{project.place} has no update to take back",

@@ -91,6 +91,11 @@ def load(folder: Path) -> Change:
         raise _unreadable(folder) from error
 
 
+def made(folder: Path) -> int:
+    """Return when the change in a folder was made, in nanoseconds."""
+    return (folder / _LIST).stat().st_mtime_ns
+
+
 def load_contents(folder: Path) -> Contents:
     """Return the contents of files before and after, by their hash."""
     found: Contents = {}

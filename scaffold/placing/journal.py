@@ -16,7 +16,7 @@ from pathlib import Path
 from scaffold.ground import console, git, interrupts
 from scaffold.ground.errors import ScaffoldError
 from scaffold.placing import index
-from scaffold.placing.change import Change, Contents, Item, load, load_contents, store
+from scaffold.placing.change import Change, Contents, Item, load, load_contents, made, store
 from scaffold.placing.durable import sync
 from scaffold.placing.worktree import digest, place, prune, read, remove, side, tidy
 from scaffold.project.project import Project, find_project
@@ -130,14 +130,14 @@ def last(project: Project) -> tuple[Path, Change] | None:
     return None
 
 
-def only(project: Project) -> tuple[Path, Change] | None:
-    """Return the last change of the folder, whichever answers file it has; None if not just one."""
-    here = []
+def latest(project: Project) -> tuple[Path, Change] | None:
+    """Return the last change of the folder, whichever of its templates it came from."""
+    found = []
     for kept in (project.state / "undo").glob("*"):
-        with suppress(ScaffoldError):  # another folder's may be damaged
-            if (change := load(kept)).prefix == project.prefix:
-                here.append((kept, change))
-    return here[0] if len(here) == 1 else None
+        with suppress(ScaffoldError, FileNotFoundError):  # another folder's may be damaged
+            found.append((made(kept), kept, load(kept)))
+    here = [entry for entry in found if entry[2].prefix == project.prefix]
+    return max(here, key=lambda entry: entry[0])[1:] if here else None
 
 
 def way_back(kept: Path, change: Change) -> Change:

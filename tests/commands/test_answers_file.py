@@ -76,11 +76,27 @@ def test_each_of_two_templates_is_updated_and_taken_back_by_itself(
     done_well(cli("update", project, "--defaults", env=env))
     done_well(cli("update", project, "--defaults", "-a", CI, env=env), f"undo {project} -a {CI}")
     assert staged(project) == [CI, ".copier-answers.yml", "a.txt", "b.txt"]
-    done_well(cli("undo", project, env=env), "update to v2.0.0 is undone; 2 files")
+    named = ("--answers-file", ".copier-answers.yml")
+    done_well(cli("undo", project, *named, env=env), "update to v2.0.0 is undone; 2 files")
     assert staged(project) == [CI, "b.txt"]
-    done_well(cli("undo", project, "--answers-file", CI, env=env), "2 files are as before")
+    refused(cli("undo", project, *named, env=env), 1, "no update to take back")
+    done_well(cli("undo", project, "-a", CI, env=env), "2 files are as before")
     assert staged(project) == []
     refused(cli("undo", project, "-a", CI, env=env), 1, "no update to take back")
+
+
+def test_without_a_name_the_last_update_is_taken_back_of_whichever_template(
+    project: Path, env: dict[str, str]
+) -> None:
+    done_well(cli("update", project / CI, "--defaults", env=env))
+    commit(project)
+    done = done_well(cli("update", project, "--defaults", env=env), f"undo {project}")
+    assert " -a " not in done.stdout
+    done_well(cli("undo", project, env=env))
+    assert staged(project) == []
+    assert "theirs" in (project / "b.txt").read_text()
+    done_well(cli("undo", project, env=env), "it had been committed")
+    assert staged(project) == [CI, "b.txt"]
 
 
 def test_status_and_diff_look_at_the_template_that_is_named(
@@ -100,7 +116,6 @@ def test_an_update_of_the_second_template_that_is_killed_is_completed_and_taken_
     argv = ("update", str(project), "--defaults", "-a", CI)
     warm(argv, env, Trap(KILL, str(project), "b.txt"))
     done_well(cli("status", project, "-a", CI, env=env), "v2.0.0, the newest", "complete now")
-    refused(cli("undo", project, env=env), 1, "no update to take back")
     done_well(cli("undo", project, "-a", CI, env=env))
     assert staged(project) == []
 
@@ -115,7 +130,8 @@ def test_an_update_that_an_older_version_made_is_taken_back(
     listed = json.loads((made / "journal.json").read_text())
     del listed["file"]
     (made / "journal.json").write_text(json.dumps(listed))
-    refused(cli("undo", project, env=env), 1, "no update to take back")
+    named = project / ".copier-answers.yml"
+    refused(cli("undo", named, env=env), 1, "no update to take back")
     done_well(cli("undo", project, "-a", CI, env=env))
     assert staged(project) == []
 
