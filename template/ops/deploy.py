@@ -90,7 +90,7 @@ def promote(environment: Environment, release: Release, why: str, approver: str 
             environment,
             release,
             lambda one: _deploy(environment, one, why, approver),
-            lambda: rollback(environment, "rehearsal"),
+            lambda: _rollback(environment, "rehearsal"),
         )
         record(release, environment, "passed", approved_by=approver, why=why, rehearsed="yes")
     for after in environments().values():
@@ -127,10 +127,14 @@ def _bring_in(environment: Environment, release: Release, before: State, steps: 
 
 
 def rollback(environment: Environment, why: str) -> None:
-    """Give the traffic back to the release before the one that serves."""
+    """Give the traffic back to the release before the one that serves, where it really is."""
     if person() and not engine.is_real(environment):
         cause, remedy = engine.TO_MAKE_IT_REAL.split("; ")
         raise OpsError(f"there is no {environment.name} to roll back: {cause}", remedy)
+    _rollback(environment, why)
+
+
+def _rollback(environment: Environment, why: str) -> None:
     name, now = environment.name, engine.read(environment)
     answers = engine.answered_by(environment).partition(" ")[0]  # well or ill
     # A rollback that was cut off has remembered where to go, and another release still answers.
