@@ -195,8 +195,7 @@ def main() -> int:
         limits = limits_of(Path("pyproject.toml"))
         report, answers = hold(options.model, options.champion, limits)
     except (FileNotFoundError, ModelError, ValueError, KeyError, TypeError) as error:
-        remedy = getattr(error, "remedy", "make golden train")
-        print(f"error: {error}\n  try: {remedy}", file=sys.stderr)
+        print(golden.why(error, "make golden train", [golden.GOLDEN]), file=sys.stderr)
         return 2
     options.report.mkdir(parents=True, exist_ok=True)
     (options.report / "report.md").write_text(report.markdown(), "utf-8")

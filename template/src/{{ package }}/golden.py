@@ -7,6 +7,7 @@ becomes the numbers that a model sees.
 
 import hashlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .data import SCHEMA, load
+from .model import ModelError
 from .schema import Matrix
 
 GOLDEN = Path("data/golden.csv")
@@ -60,6 +62,23 @@ def read() -> pd.DataFrame:
     return table.astype(dict.fromkeys(kinds, float)).astype(kinds)
 
 
+def unfetched(paths: list[Path] | None = None) -> Iterator[ModelError]:
+    """Data that Git LFS or DVC keep elsewhere: of some files, or of all below data/."""
+    for path in paths or sorted(GOLDEN.parent.rglob("*")):
+        data = path.with_suffix("") if path.suffix == ".dvc" else path
+        if data.is_file() and data.open("rb").read(24) == b"version https://git-lfs.":
+            yield ModelError(f"{data} is only a pointer of Git LFS", "git lfs pull; in CI too")
+        elif not data.exists() and data.with_name(f"{data.name}.dvc").exists():
+            yield ModelError(f"{data} is kept by DVC and not here", "dvc pull; in CI too")
+
+
+def why(error: Exception, remedy: str, paths: list[Path] | None = None) -> str:
+    """What to say of an error: it may only come from data that nobody fetched."""
+    if not isinstance(error, ModelError):
+        error = next(unfetched(paths), ModelError(str(error), remedy))
+    return f"error: {error}\n  try: {error.remedy}"
+
+
 def training_rows(table: pd.DataFrame, golden: pd.DataFrame) -> pd.DataFrame:
     """The table without every row whose features are those of a golden row."""
     held_out = set(_keys(golden[SCHEMA.names]))
@@ -86,10 +105,12 @@ def _keys(table: pd.DataFrame) -> list[tuple[object, ...]]:
 
 def main() -> None:
     try:
+        for unknown in unfetched([GOLDEN]):
+            raise unknown  # its rows are not to be chosen anew
         table = load()
         encode(table)
-    except (ValueError, KeyError) as error:
-        sys.exit(f"error: the table: {error}\n  try: correct load() or SCHEMA in data.py")
+    except (OSError, ValueError, KeyError, ModelError) as error:
+        sys.exit(why(error, "correct load() or SCHEMA in data.py"))
     rows = draw(table)
     GOLDEN.parent.mkdir(exist_ok=True)
     rows.to_csv(GOLDEN, index=False, lineterminator="\n")

@@ -122,9 +122,8 @@ def main() -> None:
     options = parser.parse_args()
     try:
         onnx, facts = train(load(), golden.read(), options.seed)
-    except (FileNotFoundError, ValueError, KeyError, ModelError) as error:
-        remedy = getattr(error, "remedy", "correct data.py; make golden when the table is another")
-        sys.exit(f"error: {error}\n  try: {remedy}")
+    except (OSError, ValueError, KeyError, ModelError) as error:
+        sys.exit(golden.why(error, "correct data.py; make golden when the table is another"))
     save(options.out, onnx, facts)
     scores = ", ".join(f"{name} {value:.4g}" for name, value in facts.validation.items())
     print(f"trained on {facts.training_rows} rows; validation: {scores}; {facts.model_sha256[:12]}")
