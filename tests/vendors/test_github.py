@@ -166,3 +166,13 @@ def test_a_schedule_starts_the_weekly_job_alone(forge: Forge) -> None:
     run = forge.run("internal", "ci.yml", "schedule", "ann", None, "--dryrun")
     assert run.jobs == {"weekly": "success"}, str(run)
     assert "make weekly" in run.steps
+
+
+def test_a_variable_sends_every_job_to_runners_of_ones_own(forge: Forge) -> None:
+    ours = ("--dryrun", "--var=RUNNER=ours")
+    run = forge.run("internal", "ci.yml", "schedule", "ann", None, *ours)
+    assert run.jobs == {}, str(run)  # nobody here is called so
+    run = forge.run(
+        "internal", "ci.yml", "schedule", "ann", None, *ours, f"--platform=ours={forge.image}"
+    )
+    assert run.jobs == {"weekly": "success"}, str(run)

@@ -111,6 +111,23 @@ def test_jobs_may_read_only_and_end_some_time(github: Path) -> None:
         assert job["timeout-minutes"] <= 30, name
 
 
+def test_one_variable_says_which_runners_take_the_jobs_of_github(github: Path) -> None:
+    for name, job in jobs(github):
+        assert job["runs-on"].endswith("vars.RUNNER || 'ubuntu-24.04' }}"), name
+
+
+def test_one_variable_says_which_runners_take_the_jobs_of_gitlab(gitlab: Path) -> None:
+    file = yaml.safe_load((gitlab / ".gitlab-ci.yml").read_text())
+    assert file["default"]["tags"] == ["$RUNNER"]
+    assert file[".deploy"]["tags"] == ["$DEPLOY_TAG"]
+    assert file["variables"]["DEPLOY_TAG"] == "$RUNNER"
+    [rule] = [rule for rule in file["workflow"]["rules"] if "variables" in rule]
+    assert rule["variables"] == {"DEPLOY_TAG": "$DEPLOY_RUNNER"}
+    assert rule["if"].endswith("&& $DEPLOY_RUNNER")
+    others = [job for name, job in file.items() if name != ".deploy" and isinstance(job, dict)]
+    assert [job["tags"] for job in others if "tags" in job] == [["$RUNNER"]]
+
+
 def test_a_deploy_is_never_cancelled_and_never_beside_another_or_a_rollback(github: Path) -> None:
     flows = workflows(github)
     deploys = [job for job in flows["deploy"]["jobs"].values() if "environment" in job]
