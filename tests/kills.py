@@ -28,7 +28,8 @@ LEFT = ("making", "pending")  # what the next command must clear away in our par
 
 @dataclass(frozen=True)
 class State:
-    """All that a person can see: files, links and folders by path, and what is staged."""
+    """All that a person can see: files, links and folders by path, what is staged, and the
+    message that waits for the commit."""
 
     files: Mapping[str, tuple[int, str]]
     index: str
@@ -56,6 +57,9 @@ def look(repository: Path) -> State:
                 files[shown] = (0, "folder")
             else:
                 files[shown] = (mode, hashlib.sha256(path.read_bytes()).hexdigest())
+    message = repository / ".git" / "MERGE_MSG"
+    if message.is_file():
+        files[".git/MERGE_MSG"] = (0, message.read_text())
     return State(files, sh("git", "ls-files", "-s", "-z", cwd=repository))
 
 

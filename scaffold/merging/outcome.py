@@ -15,10 +15,11 @@ from scaffold.project.project import Project
 SUBMODULE = "160000"
 
 
-def change(project: Project, store: Store, proposal: Proposal, title: str) -> Change:
+def change(project: Project, store: Store, proposal: Proposal, title: str, message: str) -> Change:
     """Copy the new contents into the project's repository, and return what is to be done.
 
     The copied objects are unreachable until the index names them, so nothing has happened yet.
+    `message` is for the commit, where conflicts are left.
     """
     files = proposal.merged.files
     stages = {c.path: c.stages for c in proposal.merged.conflicts}
@@ -51,7 +52,8 @@ def change(project: Project, store: Store, proposal: Proposal, title: str) -> Ch
             contents[path], new = blobs[entry.oid], made(entry.mode, blobs[entry.oid])
         items.append(Item(path, side(project.folder, path), new, staged=False))
     file = project.answers_file
-    return Change(title, project.prefix, tuple(items), file=file, contents=contents)
+    facts = (title, project.prefix, tuple(items), True, file, contents)
+    return Change(*facts, message=message)
 
 
 def _copy(project: Project, blobs: dict[str, bytes]) -> None:

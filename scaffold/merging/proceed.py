@@ -84,7 +84,7 @@ def proceed(
             proposal = replace(proposal, merged=resolve(store, proposal.merged))
             plan = replace(plan, files=file_changes(store, proposal))
     title = f"the {plan.command} to {plan.new}" if plan.old != plan.new else "the change of answers"
-    change = outcome.change(project, store, proposal, title)
+    change = outcome.change(project, store, proposal, title, report.message(plan))
     _refuse_overlap(project, proposal)  # the person may have worked on in the meantime
     journal.apply(project, change)
     if options.as_json:

@@ -64,13 +64,13 @@ def close(plan: Plan, *, locked: bool) -> None:
         console.say("Resolve the conflicts as in any merge. Next:\n")
         steps = [
             (f"{git} status", "the files to resolve; edit them, then `git add` each"),
-            (f"{git} commit", "when none is left"),
+            (f"{git} commit", "when none is left; its message is ready"),
         ]
     else:
         console.say("Everything is staged, nothing is committed. Next:\n")
         steps = [
             (f"{git} diff --cached", "look at it"),
-            (f'{git} commit -m "{_message(plan)}"', "keep it"),
+            (f'{git} commit -m "{message(plan)}"', "keep it"),
         ]
     if any(change.change == "left-to-add" for change in plan.files):
         steps.insert(0, (f"{git} add ...", "the files left to you: your filter converts them"))
@@ -90,7 +90,8 @@ def subject(plan: Plan) -> str:
     return f"{plan.old} -> {plan.new}" if plan.old != plan.new else f"{plan.new}, other answers"
 
 
-def _message(plan: Plan) -> str:
+def message(plan: Plan) -> str:
+    """Return what to say of the change in its commit."""
     if plan.command == "adopt":
         return f"Adopt the template {plan.new}"
     return f"Update the template to {plan.new}" if plan.old != plan.new else "Change answers"

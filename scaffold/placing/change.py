@@ -41,6 +41,8 @@ class Change:
     `file` is the answers file in the folder `prefix`, if it is known: several templates can have
     made one folder.
     `kept` says that it can be taken back afterwards; without it, what was kept before goes too.
+    `message` is what `git commit` shall find ready where conflicts are left; on the way back it is
+    `withdrawn`.
     """
 
     title: str
@@ -49,6 +51,8 @@ class Change:
     kept: bool = True
     file: str = NAME
     contents: dict[str, bytes] = field(default_factory=dict, repr=False)  # new ones, by path
+    message: str = ""
+    withdrawn: str = ""
 
 
 def store(change: Change, contents: Contents, folder: Path) -> None:
@@ -59,6 +63,8 @@ def store(change: Change, contents: Contents, folder: Path) -> None:
         "prefix": change.prefix,
         "kept": change.kept,
         "file": change.file,
+        "message": change.message,
+        "withdrawn": change.withdrawn,
         "items": [asdict(item) for item in change.items],
         "contents": [(name, len(content)) for name, content in contents.items()],
     }
@@ -86,7 +92,9 @@ def load(folder: Path) -> Change:
             for item in listed["items"]
         )
         file = str(listed.get("file", ""))  # the first versions did not write it
-        return Change(listed["title"], listed["prefix"], items, bool(listed["kept"]), file)
+        facts = (listed["title"], listed["prefix"], items, bool(listed["kept"]), file)
+        messages = [str(listed.get(name, "")) for name in ("message", "withdrawn")]
+        return Change(*facts, {}, *messages)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _unreadable(folder) from error
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from scaffold.ground import console, git, interrupts
 from scaffold.ground.errors import ScaffoldError
-from scaffold.placing import index
+from scaffold.placing import index, message
 from scaffold.placing.change import Change, Contents, Item, load, load_contents, made, store
 from scaffold.placing.durable import sync
 from scaffold.placing.worktree import digest, place, prune, read, remove, side, tidy
@@ -146,7 +146,8 @@ def way_back(kept: Path, change: Change) -> Change:
     contents = {item.path: known[item.old.sha256] for item in change.items if item.old}
     items = tuple(item.swapped() for item in change.items)
     title = f"undoing {change.title}"
-    return Change(title, change.prefix, items, False, change.file, contents)
+    facts = (title, change.prefix, items, False, change.file, contents)
+    return Change(*facts, withdrawn=change.message)
 
 
 def _kept(project: Project, prefix: str, file: str) -> Path:
@@ -197,6 +198,7 @@ def _forward(
         elif item.new is None and item.old is not None:
             prune(root, item.path)
     _stage(project, change)
+    _prepare_message(project, change)
     return kept
 
 
@@ -206,6 +208,8 @@ def _back(project: Project, change: Change, contents: Contents) -> None:
     for number, item in reversed(_ordered(change)):
         _bring(root, item.swapped(), contents, scratch.format(number))
     _stage(project, replace(change, items=tuple(item.swapped() for item in change.items)))
+    if change.message:
+        message.withdraw(project, change.message)
 
 
 def _ordered(change: Change) -> list[tuple[int, Item]]:
@@ -240,6 +244,18 @@ def _stage(project: Project, change: Change) -> None:
         and now.get(item.path, ()) == item.old_index
     ]
     index.change(project, change.prefix, wanted)
+
+
+def _prepare_message(project: Project, change: Change) -> None:
+    """Lay ready what to say of the commit, while one of the change's conflicts is left."""
+    if change.withdrawn:
+        message.withdraw(project, change.withdrawn)
+    if not change.message:
+        return
+    now = index.entries(project, change.prefix)
+    conflicts = [i for i in change.items if any(stage for _, _, stage in i.new_index)]
+    if any(now.get(item.path, ()) == item.new_index for item in conflicts):
+        message.offer(project, change.message)
 
 
 def _scratch(change: Change) -> str:
