@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.support import clean_environment
 
-ENTER, DOWN, CTRL_C = "\r", "\x1b[B", "\x03"
+ENTER, DOWN, CTRL_C, CTRL_D = "\r", "\x1b[B", "\x03", "\x04"
 _SECONDS = 30
 _STYLES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _WHERE_IS_THE_CURSOR = b"\x1b[6n"
@@ -23,22 +23,32 @@ _WHERE_IS_THE_CURSOR = b"\x1b[6n"
 class Person:
     """Somebody who has typed a command."""
 
-    def __init__(self, folder: Path, *argv: str | Path, env: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *argv: str | Path,
+        env: Mapping[str, str],
+        size: tuple[int, int] = (50, 200),
+    ) -> None:
         environment = clean_environment() | {"TERM": "xterm"} | dict(env)
         self._pid, self._terminal = pty.fork()
         if self._pid == 0:
             os.chdir(folder)
             words = [sys.executable, "-m", "scaffold", *map(str, argv)]
             os.execve(sys.executable, words, environment)
-        size = struct.pack("HHHH", 50, 200, 0, 0)
-        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, size)
+        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
         self._raw = b""
         self._read_up_to = 0
 
     @property
+    def raw(self) -> str:
+        """All that was ever sent to the screen."""
+        return self._raw.decode("utf-8", "replace")
+
+    @property
     def screen(self) -> str:
         """All that was ever on the screen, without colours."""
-        return _STYLES.sub("", self._raw.decode("utf-8", "replace"))
+        return _STYLES.sub("", self.raw)
 
     def see(self, text: str) -> "Person":
         """Wait until a text comes after those seen before."""

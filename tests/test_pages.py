@@ -110,7 +110,7 @@ def test_at_a_terminal_a_person_is_asked_as_the_page_says(reader: Reader) -> Non
     reader.settle("clashing")
     env = {name: reader.environment[name] for name in ("HOME", "GIT_CONFIG_NOSYSTEM")}
     person = Person(reader.at, "update", env=env)
-    person.see("Apply?").press("y").see("What shall be done?").press(ENTER)
+    person.see("Apply?").press("y", ENTER).see("What shall be done?").press(ENTER)
     assert person.end() == 0, person.screen
     for line in block.splitlines():
         assert line.strip() in person.screen, line

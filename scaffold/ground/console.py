@@ -1,11 +1,16 @@
 """The only place that prints. Results go to stdout; progress, notes and errors go to stderr."""
 
 import os
+import shlex
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TextIO
+
+from scaffold.ground import interrupts
 
 RED, GREEN, DIM, BOLD = "31", "32", "2", "1"
 
@@ -29,16 +34,41 @@ def say(text: str = "") -> None:
 
 def show_diff(text: str) -> None:
     """Print a unified diff as a result, in colours where they are wanted."""
-    colours = {"+": GREEN, "-": RED, "@": DIM}
     if not sys.stdout.isatty():  # as it is, so that it can be applied
         sys.stdout.flush()
         sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
         sys.stdout.buffer.flush()
         return
+    for line in _painted(text):
+        say(line)
+
+
+def page_diff(text: str) -> None:
+    """Show a unified diff to a person, in their pager if it is longer than the screen."""
+    lines = _painted(text)
+    names = (os.environ.get("GIT_PAGER"), os.environ.get("PAGER"), "less")
+    pager = next(name for name in names if name is not None)
+    if len(lines) >= shutil.get_terminal_size().lines and os.environ.get("TERM") != "dumb":
+        shown = "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
+        with suppress(OSError, ValueError), interrupts.ignored():  # without a pager it is printed
+            argv = shlex.split(pager)
+            if argv and argv[0] != "cat":
+                environment = {"LESS": "FRX", "LV": "-c", **os.environ}
+                subprocess.run(argv, input=shown, env=environment, check=False)
+                return
+    for line in lines:
+        say(line)
+
+
+def _painted(text: str) -> list[str]:
+    """Return the lines of a unified diff, in colours where they are wanted."""
+    colours = {"+": GREEN, "-": RED, "@": DIM}
+    lines = []
     for line in text.removesuffix("\n").split("\n") if text else ():
         style = BOLD if line.startswith(("diff ", "+++", "---")) else colours.get(line[:1])
         shown = plain(line)
-        say(_paint(shown, style, sys.stdout) if style else shown)
+        lines.append(_paint(shown, style, sys.stdout) if style else shown)
+    return lines
 
 
 def plain(text: str) -> str:

@@ -44,7 +44,7 @@ def boundary() -> Iterator[None]:
     except ScaffoldError as error:
         console.error(error.cause, error.remedy)
         sys.exit(error.code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError):  # Ctrl-C, or Ctrl-D where something is asked
         console.error("interrupted", "nothing half-made is left; run the command again")
         sys.exit(Exit.INTERRUPTED)
     except BrokenPipeError:

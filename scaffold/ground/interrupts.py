@@ -35,6 +35,16 @@ def _imports(frame: FrameType | None) -> bool:
 
 
 @contextmanager
+def ignored() -> Iterator[None]:
+    """Leave Ctrl-C to the program that has the terminal; it gets the default back."""
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
 def deferred() -> Iterator[Callable[[], None]]:
     """Let Ctrl-C wait for the end, or for a call of what this yields, which then raises it."""
     pressed: list[int] = []

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from scaffold.ground.store import Entry, Store, Tree
 
-OURS = "project"
+OURS, LABEL = "project", "template-"  # how the sides are called in conflict markers
 _REF = re.compile(r"[^A-Za-z0-9._+-]+")
 _WHO = "mlops-scaffold <mlops-scaffold@localhost> 0 +0000"
 # What git calls a file that one side deleted and the other changed.
@@ -53,7 +53,7 @@ def merge(store: Store, base: str, ours: str, theirs: str, version: str) -> Merg
         version: names their side in conflict markers.
 
     """
-    label = f"template-{_REF.sub('-', version).strip('.-') or 'new'}"
+    label = f"{LABEL}{_REF.sub('-', version).strip('.-') or 'new'}"
     heads = (("base", base, ""), (OURS, ours, "base"), (label, theirs, "base"))
     store.run("fast-import", "--quiet", "--force", stdin="".join(_commit(*head) for head in heads))
     output = store.raw(

@@ -1,7 +1,7 @@
 """The plan of an update, as data: what happens to each file and each answer. Prints nothing."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from scaffold.ground.store import Entry, Store
@@ -49,6 +49,8 @@ class Plan:
     """All that an update, or an adoption, would do.
 
     `path` is the project's folder as the person called it, `words` what a command needs to find it.
+    `declined` counts the template's changes that the person was asked about, and did not take, by
+    file.
     """
 
     command: str
@@ -61,6 +63,7 @@ class Plan:
     files: tuple[FileChange, ...] = ()
     answers: tuple[AnswerChange, ...] = ()
     changelog: str = ""
+    declined: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def conflicts(self) -> list[FileChange]:

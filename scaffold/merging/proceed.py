@@ -13,6 +13,7 @@ from scaffold.merging.proposal import Proposal, obstacles
 from scaffold.placing import journal
 from scaffold.project.project import Project
 
+_YES, _NO, _DIFF = ("", "y", "yes"), ("n", "no"), ("d", "diff")
 _UNFINISHED = {
     "MERGE_HEAD": "merge",
     "CHERRY_PICK_HEAD": "cherry-pick",
@@ -75,14 +76,16 @@ def proceed(
     if options.dry_run:
         return _show_only(store, proposal, plan, options)
     if options.asks:
-        if not _confirmed():
+        if not _confirmed(store, proposal):
             console.say("nothing was changed")
             return 0
         if proposal.merged.conflicts:
             from scaffold.merging.resolve import resolve
 
-            proposal = replace(proposal, merged=resolve(store, proposal.merged))
-            plan = replace(plan, files=file_changes(store, proposal))
+            settled = resolve(store, proposal.merged)
+            proposal = replace(proposal, merged=settled.merged)
+            files = file_changes(store, proposal)
+            plan = replace(plan, files=files, declined=settled.declined)
     title = f"the {plan.command} to {plan.new}" if plan.old != plan.new else "the change of answers"
     change = outcome.change(project, store, proposal, title, report.message(plan))
     _refuse_overlap(project, proposal)  # the person may have worked on in the meantime
@@ -109,16 +112,32 @@ def _show_only(store: Store, proposal: Proposal, plan: Plan, options: Options) -
     if options.as_json:
         _print_json(plan, "planned")
     else:
-        before, after = proposal.tree, store.write(proposal.merged.files)
-        console.show_diff(store.run("diff", "-M", "--no-color", before, after))
+        console.show_diff(_diff(store, proposal))
         console.detail("nothing was changed (--dry-run)")
     return Exit.CONFLICTS if plan.conflicts else 0
 
 
-def _confirmed() -> bool:
+def _diff(store: Store, proposal: Proposal) -> str:
+    before, after = proposal.tree, store.write(proposal.merged.files)
+    return store.run("diff", "-M", "--no-color", before, after)
+
+
+def _confirmed(store: Store, proposal: Proposal) -> bool:
+    """Ask whether to go on, as often as the person wants to see the diff first.
+
+    A whole line is read, so that the Enter after a letter answers no question that comes next.
+    """
     import questionary
 
-    return bool(questionary.confirm("Apply?", default=True).unsafe_ask())
+    def check(said: str) -> bool | str:
+        return said.strip().lower() in (*_YES, *_NO, *_DIFF) or "y, n, or d for the diff"
+
+    while True:
+        question = questionary.text("Apply? (Y/n, or d for the diff)", validate=check)
+        said = question.unsafe_ask().strip().lower()
+        if said not in _DIFF:
+            return said in _YES
+        console.page_diff(_diff(store, proposal))
 
 
 def _print_json(plan: Plan, ended: Outcome) -> None:

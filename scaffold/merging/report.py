@@ -2,6 +2,7 @@
 
 import shlex
 from collections import Counter
+from collections.abc import Mapping
 
 from scaffold.ground import console
 from scaffold.merging.plan import AnswerChange, FileChange, FileKind, Plan
@@ -17,6 +18,7 @@ _WORDS: dict[FileKind, str] = {
     "left-to-add": "left to you",
 }
 _LIST = 40  # files of one kind that are listed by name
+_NAMED = 5  # files with declined changes
 
 
 def show(plan: Plan) -> None:
@@ -46,6 +48,8 @@ def count(plan: Plan) -> str:
     said = [f"{counts[kind]} {word}" for kind, word in _WORDS.items() if counts[kind]]
     if counts["conflict"] > 1:
         said = [f"{text}s" if text.endswith("conflict") else text for text in said]
+    if declined := sum(plan.declined.values()):
+        said.append(f"{declined} declined")
     return ", ".join(said) or "no file changed"
 
 
@@ -81,6 +85,20 @@ def close(plan: Plan, *, locked: bool) -> None:
     width = max(len(command) for command, _ in steps)
     for command, why in steps:
         console.say(f"  {command:<{width}}  # {why}")
+    if plan.declined:
+        console.say(f"\n{_declined(plan.declined)}")
+
+
+def _declined(changes: Mapping[str, int]) -> str:
+    """Say how many changes of the template were not taken, and in which files."""
+    number, named = sum(changes.values()), list(changes)[:_NAMED]
+    files = [f"{path} ({changes[path]} places)" if changes[path] > 1 else path for path in named]
+    if len(changes) > _NAMED:
+        files.append(f"{len(changes) - _NAMED} more files")
+    what = (
+        "1 change of the template was" if number == 1 else f"{number} changes of the template were"
+    )
+    return console.plain(f"{what} declined: {', '.join(files)}")
 
 
 def subject(plan: Plan) -> str:

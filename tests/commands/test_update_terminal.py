@@ -18,7 +18,7 @@ from tests.support import (
     template,
     write,
 )
-from tests.terminal import CTRL_C, DOWN, ENTER, Person
+from tests.terminal import CTRL_C, CTRL_D, DOWN, ENTER, Person
 from tests.trials import text
 
 MINE, THEIRS, BOTH, EDIT = 0, 1, 2, 3  # how far down in the list of choices
@@ -73,18 +73,18 @@ def unmerged(project: Path) -> list[str]:
 def test_the_plan_is_shown_and_enter_applies_it(project: Path, env: dict[str, str]) -> None:
     person = Person(project, "update", env=env)
     person.see("v1.0.0 -> v2.0.0").see("The plan").see("changed").see("c.txt").see("deleted")
-    person.see("gone.txt").see("Apply? (Y/n)").press(ENTER)
+    person.see("gone.txt").see("Apply? (Y/n").press(ENTER)
     person.see("Everything is staged").see("mlops-scaffold undo")
     assert person.end() == 0
     assert (project / "c.txt").read_text() == text("c", "theirs\n")
 
 
-@pytest.mark.parametrize("keys", [("n",), ("N", ENTER), (CTRL_C,)], ids=["n", "N", "Ctrl-C"])
+@pytest.mark.parametrize("keys", [("n", ENTER), ("No", ENTER), (CTRL_C,), (CTRL_D,)])
 def test_no_changes_nothing(project: Path, env: dict[str, str], keys: tuple[str, ...]) -> None:
     before = look(project)
     person = Person(project, "update", env=env).see("Apply?").press(*keys)
-    person.see("interrupted" if CTRL_C in keys else "nothing was changed")
-    assert person.end() == (130 if CTRL_C in keys else 0)
+    person.see("nothing was changed" if ENTER in keys else "interrupted")
+    assert person.end() == (0 if ENTER in keys else 130)
     assert look(project) == before
 
 
@@ -207,7 +207,7 @@ def test_while_the_question_waits_status_answers_and_another_update_does_not(
     person = Person(project, "update", env=env).see("Apply?")
     assert cli("status", project, env=env).returncode == 5
     assert "is running" in cli("update", project, env=env).stderr
-    assert person.press("n").end() == 0
+    assert person.press("n", ENTER).end() == 0
 
 
 def test_a_new_question_is_asked_and_enter_takes_its_default(
