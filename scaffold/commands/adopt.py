@@ -132,9 +132,9 @@ def _adopt(
         console.detail(f"  it looks most like {nearest}, so the merge starts there")
     proposal = propose(project, store, base, rendered.tree, new.version, rendered.rendering.skips)
     changes = answer_changes(recorded, after, given, rendered.rendering.hidden, asked=True)
-    plan = Plan(
-        "adopt", name, project.shown, project.words, new.url, nearest, new.version, (), changes
-    )
+    place = (name, project.shown, project.words)
+    facts = (*place, new.url, nearest, new.version, (), changes)
+    plan = Plan("adopt", *facts, unrun=rendered.rendering.unrun)
     if not proposal.touched and not proposal.left:
         return current(plan, f"{name} is already as {new.version} would make it", options)
     return proceed(project, store, proposal, plan, options)

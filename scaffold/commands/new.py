@@ -14,11 +14,13 @@ from pathlib import Path
 
 from scaffold.ground import console, git, paths
 from scaffold.ground.errors import Exit, ScaffoldError
+from scaffold.merging import report
 from scaffold.origin import answers
 from scaffold.origin.address import open_template
 from scaffold.origin.render import preload, render
 from scaffold.origin.rendered import keep
 from scaffold.origin.source import Template
+from scaffold.origin.unrun import Unrun
 from scaffold.project import around, constraints, ports, record, setup
 from scaffold.project.stage import Stage, check_target, stage
 
@@ -56,11 +58,11 @@ def new(request: Request) -> None:
             constraints.options()  # what is wrong with them is said before anything is made
         questions = answers.read_questions(template)
         answers.check(given, questions)
-        _render(staged, template, questions, given, request, named)
+        unrun = _render(staged, template, questions, given, request, named)
         unfinished = _before(staged.project, template, request, wants_setup)
         staged.publish()
     unfinished += _after(target, request, wants_setup)
-    _close(request, target, template, questions, wants_setup, unfinished)
+    _close(request, target, template, unrun, wants_setup, unfinished)
 
 
 def _render(
@@ -70,7 +72,7 @@ def _render(
     given: answers.Answers,
     request: Request,
     named: str | None,
-) -> None:
+) -> Unrun:
     """Render and check, asking on the terminal if there is one and it is wanted."""
     asks = not request.defaults and console.is_terminal()
     suggested: answers.Answers = {}
@@ -80,7 +82,9 @@ def _render(
     if not template.config:
         console.note("it has no copier.yml, so it asks nothing, and its files come as they are")
 
-    def work() -> None:
+    first: list[str] = []
+
+    def work() -> Unrun:
         rendering = render(
             template,
             staged.project,
@@ -89,17 +93,23 @@ def _render(
             defaults=not asks,
             suggested=suggested,
             answers_file=named,
+            tell=report.quote if asks else first.append,
+            shown=str(request.path),
         )
         if not staged.project.is_dir() or not paths.check(staged.project):
             raise ScaffoldError("the template rendered no file", "give other answers", Exit.ERROR)
         with suppress(ScaffoldError):  # it only makes the first update and status faster
             keep(template, staged.project, rendering.answers_file, staged.work)
+        return rendering.unrun
 
     if asks:
-        work()  # a running clock would write over the questions
-    else:
-        with console.step("render"):
-            work()
+        return work()  # a running clock would write over the questions
+    with console.step("render"):
+        unrun = work()
+    for message in filter(None, first):
+        report.quote(message)
+        console.detail("")
+    return unrun
 
 
 def _before(project: Path, template: Template, request: Request, wants_setup: bool) -> list[str]:
@@ -171,13 +181,13 @@ def _close(
     request: Request,
     target: Path,
     template: Template,
-    questions: answers.Questions,
+    unrun: Unrun,
     wants_setup: bool,
     unfinished: list[str],
 ) -> None:
     """Say what is there, what is missing, and what to type next."""
-    if questions.tasks:
-        console.note("the template has tasks, which never run here; see its own guide")
+    report.show_unrun(unrun, template.url, template.version)
+    report.quote(unrun.after)
     if not request.git and (unread := around.ci_files_without_effect(target)):
         console.note(unread)
     go = f"cd {shlex.quote(str(request.path))}"

@@ -7,6 +7,7 @@ from typing import Literal
 from scaffold.ground.store import Entry, Store
 from scaffold.merging.proposal import Proposal
 from scaffold.origin.answers import Answers
+from scaffold.origin.unrun import NOTHING, Unrun
 from scaffold.project.history import as_text
 
 SCHEMA = 1
@@ -64,6 +65,7 @@ class Plan:
     answers: tuple[AnswerChange, ...] = ()
     changelog: str = ""
     declined: Mapping[str, int] = field(default_factory=dict)
+    unrun: Unrun = NOTHING
 
     @property
     def conflicts(self) -> list[FileChange]:
@@ -89,6 +91,8 @@ class Plan:
                 for c in self.files
             ],
             "changelog": self.changelog,
+            "messages": {"before": self.unrun.before, "after": self.unrun.after},
+            "not_run": [asdict(step) for step in self.unrun.steps],
             "undo": self.undo if outcome in ("updated", "conflicts") else None,
         }
 

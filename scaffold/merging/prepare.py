@@ -83,7 +83,8 @@ def prepare(
     by_hand = edited.look(project, old, record, renderings, work)
 
     def render(given: answers.Answers, asks: bool = False) -> Rendered:
-        return render_new(new, project, record.answers, given, renderings, work, asks=asks)
+        facts = (new, project, record.answers, given, renderings, work)
+        return render_new(*facts, asks=asks, since=old)
 
     rendered = render(given, asks)
     left_out = _left_out(answers.read_questions(old), rendered.rendering)
@@ -101,7 +102,8 @@ def prepare(
     proposal = propose(project, store, base, rendered.tree, new.version, rendered.rendering.skips)
     news = changelog.between(new, old.version, new.version)
     here = (project.name, project.shown, project.words)
-    plan = Plan("update", *here, new.url, old.version, new.version, (), changes, news)
+    facts = (*here, new.url, old.version, new.version, (), changes, news)
+    plan = Plan("update", *facts, unrun=rendered.rendering.unrun)
     return Prepared(plan, proposal, store)
 
 

@@ -2,10 +2,12 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from scaffold.ground import console
 from scaffold.merging.plan import AnswerChange, FileChange, FileKind, Plan
+from scaffold.origin.identity import expand_short
+from scaffold.origin.unrun import COPY, Step, Unrun
 
 _WORDS: dict[FileKind, str] = {
     "added": "added",
@@ -19,6 +21,11 @@ _WORDS: dict[FileKind, str] = {
 }
 _LIST = 40  # files of one kind that are listed by name
 _NAMED = 5  # files with declined changes
+LONGEST = 60  # lines of a message, or of a command
+_STAGES = {
+    "before": "before the update: do not apply it yet; type these, commit, and update again",
+    "after": "afterwards",
+}
 
 
 def show(plan: Plan) -> None:
@@ -28,6 +35,7 @@ def show(plan: Plan) -> None:
         console.detail(
             "\n".join(f"  {console.plain(line)}".rstrip() for line in plan.changelog.splitlines())
         )
+    quote(plan.unrun.before)
     console.title("\nThe plan\n")
     for answer in plan.answers:
         console.detail(f"  {'answer':<13} {_answer(answer, plan.command)}")
@@ -39,6 +47,7 @@ def show(plan: Plan) -> None:
             console.detail(f"  {word:<13} ... and {len(changes) - _LIST} more")
     if not plan.files:
         console.detail("  no file changes")
+    show_unrun(plan.unrun, plan.url, plan.new)
     console.detail("")
 
 
@@ -61,7 +70,16 @@ def close(plan: Plan, *, locked: bool) -> None:
         locked: the project has a uv.lock.
 
     """
+    if plan.unrun.after:
+        quote(plan.unrun.after)
+        console.detail("")
     console.say(f"{plan.name}: {subject(plan)}: {count(plan)}")
+    if commands := len(plan.unrun.steps):
+        is_one = commands == 1
+        are = (
+            f"{commands} command{'' if is_one else 's'} of the template {'is' if is_one else 'are'}"
+        )
+        console.note(f'{are} not run: under "Not run" above')
     here = "" if plan.path == "." else f" {shlex.quote(plan.path)}"
     git = f"git -C{here}" if here else "git"
     if plan.conflicts:
@@ -137,3 +155,59 @@ def _answer(change: AnswerChange, command: str) -> str:
             "edited": f"{old} was changed by hand to {new}, which the files do not say",
         }[change.change]
     )
+
+
+def quote(message: str) -> None:
+    """Print a message of the template, as text."""
+    if message:
+        console.title("\nThe template says\n")
+        console.detail("\n".join(_indented(message)))
+
+
+def show_unrun(unrun: Unrun, url: str, version: str) -> None:
+    """Print the commands that copier would have run, so that they can be typed."""
+    if not unrun.steps:
+        return
+    console.title("\nNot run\n")
+    console.detail(
+        "  The template has commands of its own, and they are never run here. Read them, and"
+    )
+    console.detail("  type what you want of them, in the project's folder.")
+    if any(COPY in step.command + step.folder for step in unrun.steps):
+        address = shlex.quote(expand_short(url).removeprefix("git+"))
+        get = f'TEMPLATE=$(mktemp -d) && git clone -q {address} "{COPY}"'
+        console.detail(
+            "\n".join(_indented(f'\n{get} && git -C "{COPY}" checkout -q {shlex.quote(version)}'))
+        )
+    for stage, when in _STAGES.items():
+        steps = [step for step in unrun.steps if step.stage == stage]
+        if steps:
+            console.detail(f"\n  # {when}")
+            console.detail("\n".join(line for step in _typed(steps) for line in _indented(step)))
+
+
+def _typed(steps: list[Step]) -> Iterator[str]:
+    """Return what to type; what a migration sees is said where it changes."""
+    seen: dict[str, str] = {}
+    for step in steps:
+        if step.kind == "migration":
+            if step.version:
+                yield f"# of {step.version}"
+            new = {k: v for k, v in step.environment.items() if seen.get(k) != v}
+            if new:
+                yield "export " + " ".join(f"{k}={shlex.quote(v)}" for k, v in new.items())
+            seen |= new
+        if step.note:
+            yield f"# {step.note}"
+        if step.folder != ".":
+            folder = f'"{step.folder}"' if COPY in step.folder else shlex.quote(step.folder)
+            yield f"(cd {folder}\n{step.command}\n)"
+        elif step.command:
+            yield step.command
+
+
+def _indented(text: str) -> list[str]:
+    """Return lines in which nothing steers a terminal, not too many of them."""
+    lines = [f"  {console.plain(line)}".rstrip() for line in text.splitlines()]
+    more = len(lines) - LONGEST
+    return lines if more <= 0 else [*lines[:LONGEST], f"  ... {more} more lines"]

@@ -30,7 +30,6 @@ class Questions:
 
     asked: Mapping[str, Mapping[str, object]]
     complete: bool
-    tasks: bool
     excludes: tuple[str, ...] = ()
     answers_file: str = ""
     skips: tuple[str, ...] = ()
@@ -54,7 +53,7 @@ def read_questions(template: Template) -> Questions:
     answers_file = str(config.get("_answers_file") or "")
     if "{" in answers_file:  # put together of answers
         answers_file = ""
-    return Questions(asked, complete, bool(config.get("_tasks")), excludes, answers_file, skips)
+    return Questions(asked, complete, excludes, answers_file, skips)
 
 
 def external_files(template: Template) -> list[str]:

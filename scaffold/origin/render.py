@@ -21,9 +21,10 @@ from typing import Any
 
 from scaffold.ground import console
 from scaffold.ground.errors import Exit, ScaffoldError
-from scaffold.origin import extensions
+from scaffold.origin import extensions, unrun
 from scaffold.origin.answers import Answers, jinja_extensions
 from scaffold.origin.source import Template
+from scaffold.origin.unrun import Unrun
 
 # Errors that are the machine's and not the template's: a full or broken disk, a missing right.
 _MACHINES = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EMFILE)
@@ -56,13 +57,14 @@ class Rendering:
 
     `answers_file` is its path, `skips` tells what an update leaves alone, `hidden` are the answers
     that were taken for questions that were not asked, `excludes` what each pattern of files that
-    are left out came to with all answers.
+    are left out came to with all answers, `unrun` what the template would have run and said.
     """
 
     answers_file: str
     skips: Callable[[str], bool]
     hidden: Answers
     excludes: Mapping[str, tuple[str, ...]]
+    unrun: Unrun
 
 
 def render(
@@ -76,6 +78,9 @@ def render(
     answers_file: str | None = None,
     updating: bool = False,
     exclude: Sequence[str] = (),
+    since: Template | None = None,
+    tell: Callable[[str], None] | None = None,
+    shown: str = ".",
 ) -> Rendering:
     """Render a template into a folder.
 
@@ -90,6 +95,9 @@ def render(
         answers_file: its path in the project, where it is not the template that decides.
         updating: leave out what the template excludes from updates.
         exclude: more patterns of files to leave out.
+        since: the version that a project is updated from, if it is.
+        tell: is given the message for those who make a project, before anything is asked.
+        shown: the project's folder, as the person calls it.
 
     """
     path = os.environ.get("PATH", os.defpath)
@@ -107,6 +115,9 @@ def render(
                 answers_file=answers_file,
                 updating=updating,
                 exclude=exclude,
+                since=since,
+                tell=tell,
+                shown=shown,
             )
         except (KeyboardInterrupt, ScaffoldError):
             raise
@@ -128,6 +139,9 @@ def _copy(
     path: str,
     answers_file: str | None,
     updating: bool,
+    since: Template | None,
+    tell: Callable[[str], None] | None,
+    shown: str,
     **options: Any,
 ) -> Rendering:
     """Run copier's worker on files that are there already, instead of on a clone of its own.
@@ -167,6 +181,8 @@ def _copy(
             **options,
         ) as worker:
             worker.__dict__["template"] = theirs
+            if tell:
+                tell(unrun.message(worker, theirs._raw_config, "before_copy", shown))
             worker.run_copy()
             written, matches = str(worker.answers_relpath), worker.match_skip
             used = worker.answers.combined
@@ -176,7 +192,10 @@ def _copy(
                 pattern: tuple(worker._render_string(pattern, operation).splitlines())
                 for pattern in theirs.exclude
             }
-        return Rendering(written, lambda path: bool(matches(Path(path))), hidden, excludes)
+            left = unrun.find(
+                worker, theirs._raw_config, template, since, updating=updating, shown=shown
+            )
+        return Rendering(written, lambda path: bool(matches(Path(path))), hidden, excludes, left)
     finally:
         _operation.reset(token)
 

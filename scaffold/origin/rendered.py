@@ -132,6 +132,7 @@ def render_new(
     work: Path,
     *,
     asks: bool,
+    since: Template | None = None,
 ) -> Rendered:
     """Render a version for answers given before, and some given now; keep it for the next update.
 
@@ -144,6 +145,7 @@ def render_new(
         store: where the tree goes.
         work: scratch folder.
         asks: ask on the terminal what has no answer.
+        since: the version that the project is updated from.
 
     """
     name, answers_file = project.name, project.answers_file
@@ -164,6 +166,8 @@ def render_new(
             defaults=not asks,
             answers_file=answers_file,
             updating=True,
+            since=since,
+            shown=project.shown,
         )
     text: str | None = record.read(seed)
     if text == seeded:  # the template writes no answers file

@@ -4,6 +4,7 @@ What comes out is a `Template`: the files of one version, under the real URL and
 answers file records, never under a place on this machine.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +23,7 @@ class Template:
 
     `url` and `version` are what the answers file records, `commit` is the full hash, `folder` holds
     the files; `ours` says that it is this project's own template, `trusted` that the person lets
-    its Jinja extensions run.
+    its Jinja extensions run. `number` is the version as PEP 440 orders it: what migrations go by.
     """
 
     url: str
@@ -31,6 +32,7 @@ class Template:
     folder: Path
     ours: bool = False
     trusted: bool = False
+    number: str = "0"
 
     @property
     def config(self) -> str:
@@ -149,7 +151,8 @@ class Source:
             commit = self._with_work_tree(self.folder, commit)
         folder = extracted(commit, self._objects, self.address, self.work)
         version = self.named(commit, ref)
-        return Template(self.url, version, commit, folder, self.ours, self.trusted)
+        number = versions.number(version) or self._number(commit)
+        return Template(self.url, version, commit, folder, self.ours, self.trusted, number)
 
     @property
     def _is_copied(self) -> bool:
@@ -191,9 +194,23 @@ class Source:
             return same[-1]
         if versions.DESCRIBED.fullmatch(ref):
             return ref
+        return self._run_at(commit, "describe", "--tags", "--always", commit)
+
+    def _number(self, commit: str) -> str:
+        """Return what copier takes for the number of a commit whose version is none: the nearest
+        tag that is one and the commits since, or all commits."""
+        numbers = [tag for tag in self.tags if versions.number(tag)]
+        with suppress(git.GitError):
+            only = [f"--match={tag}" for tag in numbers] or ["--exclude=*"]
+            described = self._run_at(commit, "describe", "--tags", "--long", *only, commit)
+            return versions.number(described) or "0"
+        count = self._run_at(commit, "rev-list", "--count", commit)
+        return f"0.0.0.post{count}.dev0+{commit[:7]}"
+
+    def _run_at(self, commit: str, *argv: str) -> str:
+        """Run git where a commit is, which may be one of a work tree."""
         inside = self.succeeds("cat-file", "-e", commit)
         here = self.repository if inside else self._scratch
-        argv = ("describe", "--tags", "--always", commit)
         return git.git(*argv, cwd=here, env=self._environment).strip()
 
     @property

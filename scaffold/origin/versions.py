@@ -33,6 +33,16 @@ def parse(text: str) -> Version | None:
         return None
 
 
+def number(text: str) -> str | None:
+    """Return a version in the form of PEP 440, as copier reckons it; None for what is none."""
+    if (found := DESCRIBED.fullmatch(text)) and (base := parse(found["tag"])) is not None:
+        if found["count"] == "0" or base.post is not None:
+            return str(base)
+        return f"{base.public}.post{found['count']}.dev0+{found['commit']}"
+    version = parse(text)
+    return None if version is None else str(version)
+
+
 def is_commit(text: str) -> bool:
     """Tell whether a version says of itself which commit it is: abc1234, or v1.0.0-3-gabc1234."""
     return bool(_COMMIT.fullmatch(text) or DESCRIBED.fullmatch(text))
