@@ -4,11 +4,12 @@ It finds the version of the template whose files are most like the repository's,
 there: what is equal is brought up to date, what the person changed stays, what is missing comes.
 """
 
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scaffold.ground import console, git
-from scaffold.ground.errors import ScaffoldError
+from scaffold.ground.errors import Exit, ScaffoldError
 from scaffold.ground.scratch import scratch
 from scaffold.ground.store import Store, Tree
 from scaffold.merging.plan import Plan, answer_changes
@@ -26,6 +27,7 @@ from scaffold.project.project import Project, find_project
 from scaffold.project.record import Record, answers_in
 
 COMPARED = 40  # releases, from the newest
+SHOWN = 5  # of the files that differ
 
 
 @dataclass(frozen=True)
@@ -58,10 +60,13 @@ def adopt(request: Request) -> int:
         if is_free and (wanted := answers.read_questions(new).answers_file):
             project = replace(project, answers_file=record.inside(project.folder, wanted))
             before = _before(project)
-        _refuse_adopted(project, before, source)
+        _refuse_adopted(project, before, source, new, request.ref)
         refuse_unfinished(project)
         preload()
-        code = _adopt(project, source, new, before, given, options, work)
+        # Whoever names the version has the last word on where the merge starts.
+        code = _adopt(
+            project, source, new, before, given, options, work, named=request.ref is not None
+        )
         if not request.dry_run:
             trust.allow(project, source.url)
         return code
@@ -82,7 +87,9 @@ def _source(request: Request, before: Record | None, work: Path) -> Source:
     return open_named(request.template, before.url, work, head=head, trusted=request.trust)
 
 
-def _refuse_adopted(project: Project, before: Record | None, source: Source) -> None:
+def _refuse_adopted(
+    project: Project, before: Record | None, source: Source, new: Template, ref: str | None
+) -> None:
     if before is None:
         return
     if not is_same(before.url, source.url):
@@ -94,12 +101,15 @@ def _refuse_adopted(project: Project, before: Record | None, source: Source) -> 
     if source.is_moving(before.version):
         return
     try:
-        source.at(before.version)
+        old = source.at(before.version)
     except ScaffoldError:
         return  # a version that is not there: find the nearest one instead
+    to = f" --to {shlex.quote(ref)}" if ref else ""
     raise ScaffoldError(
         f"{project.place} is already under this template, at {before.version}",
-        f"bring it up to date: `mlops-scaffold update{project.words}`",
+        f"nothing is left to do; `mlops-scaffold diff{project.words}` shows what you have changed"
+        if old.commit == new.commit
+        else f"bring it there: `mlops-scaffold update{to}{project.words}`",
     )
 
 
@@ -111,6 +121,8 @@ def _adopt(
     given: answers.Answers,
     options: Options,
     work: Path,
+    *,
+    named: bool,
 ) -> int:
     questions = answers.read_questions(new)
     answers.check(given, questions)
@@ -130,6 +142,8 @@ def _adopt(
     nearest, base = _nearest(project, source, new, rendered, after, store, renderings, work)
     if not options.as_json:
         console.detail(f"  it looks most like {nearest}, so the merge starts there")
+    if nearest == new.version:
+        _weigh(project, store, base, new, before, named=named)
     proposal = propose(project, store, base, rendered.tree, new.version, rendered.rendering.skips)
     changes = answer_changes(recorded, after, given, rendered.rendering.hidden, asked=True)
     place = (name, project.shown, project.words)
@@ -138,6 +152,38 @@ def _adopt(
     if not proposal.touched and not proposal.left:
         return current(plan, f"{name} is already as {new.version} would make it", options)
     return proceed(project, store, proposal, plan, options)
+
+
+def _weigh(
+    project: Project,
+    store: Store,
+    base: str,
+    new: Template,
+    before: Record | None,
+    *,
+    named: bool,
+) -> None:
+    """Say what a merge that starts at its own target takes for the person's work: all that differs.
+
+    Of a project that came of an unknown version, that may be the template's own progress: refused,
+    until the person names the version.
+    """
+    differing = sorted(
+        path for path, entry in store.list(base).items() if project.committed[path] != entry
+    )
+    if not differing:
+        return
+    more = f" and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
+    said = f"{', '.join(differing[:SHOWN])}{more}"
+    if before and not named:
+        raise ScaffoldError(
+            f"what {project.place} was made from is not known, and it looks most like "
+            f"{new.version} itself, so all that differs would be taken for your work: {said}",
+            f"look: `mlops-scaffold diff --to {new.version}{project.words}`; if it is all yours: "
+            f"the same again with `--ref {new.version}`",
+            Exit.UNSAFE,
+        )
+    console.note(f"what differs from {new.version} is taken for your own work: {said}")
 
 
 def _nearest(
@@ -164,7 +210,7 @@ def _nearest(
             continue  # an older version may not render with these answers
         likeness = _likeness(ours, store.list(tree), store)
         if likeness > best[0]:
-            best = (likeness, tag, tree)
+            best = (likeness, template.version, tree)
     both = {path: e for path, e in store.list(best[2]).items() if path in ours}
     both.pop(project.answers_file, None)
     return best[1], store.write(both)
@@ -176,6 +222,9 @@ def _candidates(source: Source, new: Template) -> list[str]:
         moved = versions.aliases(source.tags)
         before = source.run("tag", "--sort=creatordate", "--merged", new.commit).split()
         older = [tag for tag in before if tag not in moved and source.tags[tag] != new.commit]
+    if not older and source.holds(new.commit):
+        most = f"--max-count={COMPARED + 1}"
+        return source.run("rev-list", "--first-parent", most, new.commit).split()[1:]
     return older[: -COMPARED - 1 : -1]
 
 

@@ -1,9 +1,11 @@
 """`mlops-scaffold diff`: how a project differs from what its template would give."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from scaffold.ground import console, git
+from scaffold.ground.errors import ScaffoldError
 from scaffold.ground.scratch import scratch
 from scaffold.merging import edited
 from scaffold.merging.drift import Difference, differences, patch
@@ -44,7 +46,10 @@ def diff(
         if to is not None:
             rendered.pop(file, None)  # it names the version, so it always differs
         found = differences(project, rendered, store)
-        by_hand = edited.look(project, source.at(record.version), record, renderings, work)
+        by_hand: tuple[AnswerChange, ...] = ()
+        with suppress(ScaffoldError):  # with `--to` its own version need not be there
+            own = source.at(record.version)
+            by_hand = edited.look(project, own, record, renderings, work)
         if as_json:
             data = _data(project.shown, template.version, found, by_hand)
             console.say(json.dumps(data, indent=2, default=str))

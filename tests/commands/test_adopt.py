@@ -98,10 +98,16 @@ def test_a_project_with_an_unknown_version_is_put_back_on_the_road(
 
 def test_a_project_that_is_under_it_already_is_told_to_update(source: Path, tmp_path: Path) -> None:
     assert cli("new", tmp_path / "p", "--template", source, "--ref", "v1.0.0").returncode == 0
-    done = cli("adopt", tmp_path / "p", "--template", source)
-    assert done.returncode == 1
-    assert "mlops-scaffold update" in done.stderr
-    assert status(tmp_path / "p") == []
+    for ref, remedy in [
+        ((), f"`mlops-scaffold update {tmp_path / 'p'}`"),
+        (("--ref", "v2.0.0"), f"`mlops-scaffold update --to v2.0.0 {tmp_path / 'p'}`"),
+        (("--ref", "v1.0.0"), f"nothing is left to do; `mlops-scaffold diff {tmp_path / 'p'}`"),
+    ]:
+        done = cli("adopt", tmp_path / "p", "--template", source, *ref)
+        assert done.returncode == 1
+        assert "is already under this template, at v1.0.0" in done.stderr
+        assert remedy in done.stderr
+        assert status(tmp_path / "p") == []
 
 
 def test_a_dry_run_shows_and_changes_nothing(source: Path, tmp_path: Path) -> None:
@@ -149,3 +155,40 @@ def test_files_in_the_way_are_named_and_kept(source: Path, tmp_path: Path) -> No
     assert "new.txt (untracked)" in done.stderr
     assert (made / "new.txt").read_text() == "mine, not committed\n"
     assert status(made) == ["?? new.txt"]
+
+
+def test_a_merge_that_starts_at_its_own_target_says_what_it_takes_for_the_persons_work(
+    source: Path, tmp_path: Path
+) -> None:
+    made = tmp_path / "p"
+    mine = {"a.txt": "mine\n" + LONG + "second\n", "ci/run.sh": "v2\n", "hello.txt": "p 3\n"}
+    commit(made, mine)
+    done = cli("adopt", made, "--template", source, "--ref", "v2.0.0")
+    assert done.returncode == 0, done.stderr
+    assert "it looks most like v2.0.0" in done.stderr
+    assert "note: what differs from v2.0.0 is taken for your own work: a.txt\n" in done.stderr
+    sh("git", "commit", "-qm", "Adopt", cwd=made, env=IDENTITY)
+    answers = (made / ".copier-answers.yml").read_text()
+    commit(made, {".copier-answers.yml": answers.replace("v2.0.0", "gone")})
+    sh("git", "tag", "-d", "v3.0.0", cwd=source)
+    done = cli("adopt", made, "--template", source)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "would be taken for your work: a.txt" in done.stderr
+    assert status(made) == []
+    looked = cli("diff", made, "--to", "v2.0.0")
+    assert "+mine" in looked.stdout
+    done = cli("adopt", made, "--template", source, "--ref", "v2.0.0")
+    assert done.returncode == 0, done.stderr
+    assert (made / "a.txt").read_text() == mine["a.txt"]
+
+
+def test_the_nearest_commit_of_a_template_without_tags_is_found(tmp_path: Path) -> None:
+    source = template(tmp_path / "t", FILES, None)
+    first = sh("git", "rev-parse", "--short", "HEAD", cwd=source).strip()
+    commit(source, {"a.txt": LONG + "second\n"})
+    made = tmp_path / "p"
+    commit(made, {"a.txt": "mine\n" + LONG, "ci/run.sh": "v1\n"})
+    done = cli("adopt", made, "--template", source)
+    assert done.returncode == 0, done.stderr
+    assert f"it looks most like {first}" in done.stderr
+    assert (made / "a.txt").read_text() == "mine\n" + LONG + "second\n"
