@@ -16,12 +16,12 @@ from scaffold.merging import edited
 from scaffold.merging.plan import AnswerChange, Plan
 from scaffold.merging.prepare import prepare, refuse_uncommitted_answers
 from scaffold.merging.proceed import Options, current, proceed, refuse_unfinished
-from scaffold.origin import answers, trust, versions
+from scaffold.origin import answers, trust
 from scaffold.origin.address import open_named, open_recorded
 from scaffold.origin.render import preload
 from scaffold.origin.rendered import cache_store
 from scaffold.origin.source import HEAD, Source, Template
-from scaffold.origin.standing import standing
+from scaffold.origin.standing import goes_aside, goes_back, standing
 from scaffold.placing.journal import find, locked
 from scaffold.project.project import Project
 from scaffold.project.record import Record
@@ -66,6 +66,11 @@ def update(request: Request) -> int:
         refuse_uncommitted_answers(project)
         old, new = _old(source, record), source.at(request.to)
         _refuse_older(source, old, new)
+        if goes_aside(source, old, new):
+            console.note(
+                f"{new.version} does not come after {old.version}: what only that one brought is "
+                "taken back"
+            )
         if not options.as_json:
             to = f"{old.version} -> {new.version}" if old.version != new.version else new.version
             console.title(f"{project.name}: {to}, from {new.url}")
@@ -160,11 +165,7 @@ def _old(source: Source, record: Record) -> Template:
 
 
 def _refuse_older(source: Source, old: Template, new: Template) -> None:
-    older = versions.is_older(new.version, old.version)
-    if versions.parse(new.version) is None or versions.parse(old.version) is None:
-        ancestry = ("merge-base", "--is-ancestor", new.commit, old.commit)
-        older = new.commit != old.commit and source.succeeds(*ancestry)
-    if older:
+    if goes_back(source, old, new):
         raise ScaffoldError(
             f"{new.version} is older than the project's {old.version}",
             "to go back, use `mlops-scaffold undo`, or Git",

@@ -128,10 +128,33 @@ class Source:
     def is_moving(self, version: str) -> bool:
         """Tell whether a version is a name that moves: a branch, or a tag like v1 or stable."""
         if version in self.tags:
-            return version in versions.aliases(self.tags)
+            if version not in versions.aliases(self.tags):
+                return False
+            line = versions.lines(self.tags).get(version)
+            return line is None or self._follows(version, line)
         if versions.is_commit(version):
             return False
-        return self.succeeds("show-ref", "--verify", "-q", f"refs/heads/{version}")
+        branches = (f"refs/heads/{version}", f"refs/remotes/origin/{version}")
+        return version == HEAD or any(
+            self.succeeds("show-ref", "--verify", "-q", branch) for branch in branches
+        )
+
+    def _follows(self, tag: str, line: list[str]) -> bool:
+        """Tell whether a tag has been moved to a version of its line, or past one.
+
+        One that comes before all of them is a version of its own.
+        """
+        if any(self.tags[other] == self.tags[tag] for other in line):
+            return True
+        return not set(line).isdisjoint(self.run("tag", "--merged", self.tags[tag]).split())
+
+    def holds(self, commit: str) -> bool:
+        """Tell whether a commit is in the repository: one made of a work tree is not."""
+        return self.succeeds("cat-file", "-e", f"{commit}^{{commit}}")
+
+    def contains(self, commit: str, other: str) -> bool:
+        """Tell whether one commit of the repository has another in its history."""
+        return self.succeeds("merge-base", "--is-ancestor", other, commit)
 
     def newest(self) -> str:
         """Return the newest release; HEAD of a template that has none, as copier does."""
@@ -151,7 +174,7 @@ class Source:
             commit = self._with_work_tree(self.folder, commit)
         folder = extracted(commit, self._objects, self.address, self.work)
         version = self.named(commit, ref)
-        number = versions.number(version) or self._number(commit)
+        number = versions.number(version) or self._number(commit, version)
         return Template(self.url, version, commit, folder, self.ours, self.trusted, number)
 
     @property
@@ -194,11 +217,16 @@ class Source:
             return same[-1]
         if versions.DESCRIBED.fullmatch(ref):
             return ref
-        return self._run_at(commit, "describe", "--tags", "--always", commit)
+        moved = [f"--exclude={tag}" for tag in versions.aliases(self.tags) if self.is_moving(tag)]
+        return self._run_at(commit, "describe", "--tags", "--always", *moved, commit)
 
-    def _number(self, commit: str) -> str:
+    def _number(self, commit: str, version: str) -> str:
         """Return what copier takes for the number of a commit whose version is none: the nearest
         tag that is one and the commits since, or all commits."""
+        if not self.holds(commit) and (found := versions.DESCRIBED.fullmatch(version)):
+            commit = self.tags.get(found["tag"], commit)  # of a work tree that is gone
+        if not self.holds(commit) and not self._scratch.exists():
+            return "0"
         numbers = [tag for tag in self.tags if versions.number(tag)]
         with suppress(git.GitError):
             only = [f"--match={tag}" for tag in numbers] or ["--exclude=*"]
@@ -209,8 +237,7 @@ class Source:
 
     def _run_at(self, commit: str, *argv: str) -> str:
         """Run git where a commit is, which may be one of a work tree."""
-        inside = self.succeeds("cat-file", "-e", commit)
-        here = self.repository if inside else self._scratch
+        here = self.repository if self.holds(commit) else self._scratch
         return git.git(*argv, cwd=here, env=self._environment).strip()
 
     @property

@@ -3,10 +3,12 @@
 Versions that PEP 440 does not order (`template-v1.0.0`, a bare commit) are ordered by history.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 
+from scaffold.ground.errors import ScaffoldError
 from scaffold.origin import versions
-from scaffold.origin.source import HEAD, Source
+from scaffold.origin.source import HEAD, Source, Template
 
 
 @dataclass(frozen=True)
@@ -32,14 +34,14 @@ def standing(source: Source, version: str) -> Standing:
     """Compare a version with the template's newest; raise ScaffoldError when there is no such."""
     newest = versions.newest(source.tags)
     if newest is None:
-        head, mine = source.commit(HEAD), source.commit(version)
+        head, mine = source.commit(HEAD), _held(source, version)
         behind = int(source.run("rev-list", "--count", f"{mine}..{head}"))
         name = version if mine == head else source.named(head, HEAD)
         return Standing(name, behind, "commit", ahead=not behind and mine != head)
     later = versions.newest_prerelease(source.tags, newest)
     if later is not None and not versions.is_older(version, later):
         later = None
-    if versions.parse(version) is not None:
+    if versions.parse(version) is not None and not _is_held(source, version):
         behind = len(versions.after(version, source.tags))
         ahead = not behind and versions.is_older(newest, version)
     else:
@@ -50,3 +52,36 @@ def standing(source: Source, version: str) -> Standing:
         behind = len(known) - max(have, default=0)
         ahead = not behind and source.tags[newest] != mine
     return Standing(newest, behind, ahead=ahead, prerelease=later)
+
+
+def goes_back(source: Source, old: Template, new: Template) -> bool:
+    """Tell whether a version comes before another: by number, or where one has none, by history."""
+    if versions.is_older(new.version, old.version):
+        return True
+    if new.commit == old.commit or {new.version, old.version} <= set(source.releases):
+        return False
+    return source.contains(old.commit, new.commit)
+
+
+def goes_aside(source: Source, old: Template, new: Template) -> bool:
+    """Tell whether a version lacks what the other one brought, without being older."""
+    if {new.version, old.version} <= set(source.releases):
+        return False  # a branch of fixes: numbers decide, as people expect
+    known = source.holds(old.commit) and source.holds(new.commit)
+    return known and not source.contains(new.commit, old.commit)
+
+
+def _is_held(source: Source, version: str) -> bool:
+    """Tell whether a version names its commit, and the template has it: then history decides, for
+    a release of another branch may be in it, whatever its number."""
+    with suppress(ScaffoldError):
+        return versions.is_commit(version) and source.holds(source.commit(version))
+    return False
+
+
+def _held(source: Source, version: str) -> str:
+    """Return a version's commit; of one made of a work tree, that of the tag it came after."""
+    commit = source.commit(version)
+    if not source.holds(commit) and (found := versions.DESCRIBED.fullmatch(version)):
+        return source.commit(found["tag"])
+    return commit

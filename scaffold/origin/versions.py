@@ -62,19 +62,33 @@ def releases(tags: Iterable[str]) -> list[str]:
 def aliases(tags: Iterable[str]) -> set[str]:
     """Return the tags that are moved along: v1 beside v1.0.0, or one called stable."""
     tags = list(tags)
+    return {tag for tag in tags if tag.lower() in _MOVED} | set(lines(tags))
+
+
+def lines(tags: Iterable[str]) -> dict[str, list[str]]:
+    """Return the tags that may stand for a line of versions, such as v1, and the versions of it.
+
+    A name alone does not tell: 1.0 beside 1.0.1 can be a version of its own.
+    """
     parts = {tag: numbers for tag in tags if (numbers := _numbers(tag)) is not None}
-    return {tag for tag in tags if tag.lower() in _MOVED} | {
-        tag
+    found = {
+        tag: [
+            other
+            for other, (begins, long) in parts.items()
+            if begins == prefix and len(long) > len(short) < 3 and long[: len(short)] == short
+        ]
         for tag, (prefix, short) in parts.items()
-        for other, long in parts.values()
-        if other == prefix and len(long) > len(short) < 3 and long[: len(short)] == short
     }
+    return {tag: line for tag, line in found.items() if line}
 
 
 def _numbers(tag: str) -> tuple[str, tuple[int, ...]] | None:
-    """Return what stands before a tag's numbers, and those: of release-1.0 too, no PEP 440."""
+    """Return what stands before a tag's numbers, and those: of release-1.0 too, no PEP 440.
+
+    Not those of pre-releases and the like, which are no line and belong to none.
+    """
     if (version := parse(tag)) is not None:
-        return "", version.release
+        return ("", version.release) if version.public == version.base_version else None
     found = _NUMBERED.fullmatch(tag)
     return (found[1], tuple(map(int, found[2].split(".")))) if found else None
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support import SMALL, Done, commit, sh, template
+from tests.support import IDENTITY, SMALL, Done, commit, sh, template
 from tests.warm import cli
 
 OLD, NEW = "one\ntwo\nthree\n", "one\ntwo\nTHREE\n"
@@ -28,19 +28,7 @@ def recorded(project: Path) -> str:
 def updated(project: Path, *options: str) -> Done:
     done = cli("update", project, "--defaults", *options)
     assert done.returncode == 0, done.stderr
-    sh(
-        "git",
-        "commit",
-        "-qam",
-        "Update",
-        cwd=project,
-        env={
-            "GIT_AUTHOR_NAME": "a",
-            "GIT_AUTHOR_EMAIL": "a@b",
-            "GIT_COMMITTER_NAME": "a",
-            "GIT_COMMITTER_EMAIL": "a@b",
-        },
-    )
+    sh("git", "commit", "-qam", "Update", cwd=project, env=IDENTITY)
     return done
 
 
@@ -148,3 +136,71 @@ def test_a_branch_is_no_version(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert "moved along" in done.stderr
     assert (made / "a.txt").read_text() == OLD.replace("one", "mine: one")
+
+
+def test_a_version_of_fewer_numbers_is_one_when_it_came_before_the_others(tmp_path: Path) -> None:
+    source = template(tmp_path / "t", FILES, "1.0")
+    made = new(source, tmp_path / "p", "--ref", "1.0")
+    commit(source, {"a.txt": NEW}, tag="1.0.1")
+    assert "newest 1.0.1, 1 release behind" in cli("status", made).stdout
+    updated(made)
+    assert (made / "a.txt").read_text() == NEW.replace("one", "mine: one")
+    sh("git", "tag", "-f", "1.0", "1.0.1", cwd=source)  # from now on it is moved along
+    answers = made / ".copier-answers.yml"
+    commit(made, {answers.name: answers.read_text().replace("1.0.1", "'1.0'")})
+    assert "moved along" in cli("update", made).stderr
+
+
+def test_a_name_that_moves_is_never_recorded(tmp_path: Path) -> None:
+    source = template(tmp_path / "t", FILES, "template-v1.0.0")
+    for name in ("latest", "v1", "v1.0.0"):
+        sh("git", "tag", name, cwd=source)
+    assert recorded(new(source, tmp_path / "p", "--ref", "v1")) == "v1.0.0"
+    sh("git", "tag", "-d", "v1", "v1.0.0", cwd=source)
+    assert recorded(new(source, tmp_path / "q", "--ref", "latest")) == "template-v1.0.0"
+    sh("git", "update-ref", "refs/remotes/origin/dev", "HEAD", cwd=source)
+    for branch in ("HEAD", "dev"):
+        answers = tmp_path / "q/.copier-answers.yml"
+        text = answers.read_text().replace("template-v1.0.0", branch)
+        commit(tmp_path / "q", {answers.name: text})
+        assert "moved along" in cli("status", tmp_path / "q").stderr
+        answers.write_text(text.replace(branch, "template-v1.0.0"))
+
+
+def test_a_release_that_is_in_the_recorded_commit_is_not_newer_whatever_its_number(
+    tmp_path: Path,
+) -> None:
+    source = template(tmp_path / "t", FILES, "v1.0.0")
+    sh("git", "checkout", "-qb", "fixes", cwd=source)
+    fix = {"a.txt": NEW}
+    commit(source, fix, tag="v1.0.1")
+    sh("git", "checkout", "-q", "main", cwd=source)
+    for name in ("b.txt", "c.txt"):
+        commit(source, {name: "more\n"})
+    aside = new(source, tmp_path / "aside", "--ref", "HEAD")
+    assert recorded(aside).startswith("v1.0.0-2-g")
+    told = cli("update", aside, "--dry-run")
+    assert "v1.0.1 does not come after v1.0.0-2-g" in told.stderr
+    commit(source, fix)
+    sh("git", "merge", "-q", "-s", "ours", "fixes", cwd=source, env=IDENTITY)
+    inside = new(source, tmp_path / "inside", "--ref", "HEAD")
+    answers = inside / ".copier-answers.yml"
+    head = sh("git", "rev-parse", "--short", "HEAD", cwd=source).strip()
+    text = answers.read_text().replace(recorded(inside), f"v1.0.0-5-g{head}")
+    commit(inside, {answers.name: text})
+    status = cli("status", inside)
+    assert (status.returncode, status.stderr) == (0, "")
+    assert "after the newest release v1.0.1" in status.stdout
+    assert "v1.0.1 is older than" in cli("update", inside, "--to", "v1.0.1").stderr
+
+
+def test_a_project_of_a_work_tree_with_changes_is_known_again(tmp_path: Path) -> None:
+    source = template(tmp_path / "t", FILES, "template-v1.0.0")
+    (source / "b.txt").write_text("not committed\n")
+    made = new(source, tmp_path / "p", "--ref", "HEAD")
+    assert recorded(made).startswith("template-v1.0.0-1-g")
+    assert cli("status", made).returncode == 0
+    commit(source, {"a.txt": NEW})
+    assert "1 commit behind" in cli("status", made).stdout
+    updated(made)
+    assert (made / "a.txt").read_text() == NEW.replace("one", "mine: one")

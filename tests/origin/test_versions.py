@@ -18,6 +18,28 @@ def test_the_newest_version_is_by_number_and_a_final_one_if_there_is_any() -> No
     assert versions.newest([]) is None
 
 
+def test_a_release_is_no_alias_of_its_own_candidates() -> None:
+    assert versions.releases(["v2.0.0rc1", "v2.0"]) == ["v2.0"]
+    assert versions.releases(["v1.0rc1", "v1.0.0", "v1"]) == ["v1.0.0"]
+    assert versions.aliases(["v2.0", "v2.0.post1", "v2.0.0.dev3"]) == set()
+
+
+@pytest.mark.parametrize(
+    ("version", "number"),
+    [
+        ("v1.0.0", "1.0.0"),
+        ("v1.0.0-0-gabc1234", "1.0.0"),
+        ("v1.0.0-3-gabc1234", "1.0.0.post3.dev0+abc1234"),
+        ("v1.0.0rc1-3-gabc1234", "1.0.0rc1.post3.dev0+abc1234"),
+        ("v1.0.post1-3-gabc1234", "1.0.post1"),
+        ("template-v1.0.0-3-gabc1234", None),
+        ("abc1234", None),
+    ],
+)
+def test_the_number_of_a_version_is_as_copier_reckons_it(version: str, number: str | None) -> None:
+    assert versions.number(version) == number
+
+
 def test_commits_after_a_tag_lie_between_it_and_the_next() -> None:
     assert versions.is_older("v1.0.0", "v1.0.0-3-gabc1234")
     assert versions.is_older("v1.0.0-3-gabc1234", "v1.0.0-12-gabc1234")
