@@ -118,9 +118,10 @@ def test_at_a_terminal_a_person_is_asked_as_the_page_says(reader: Reader) -> Non
 
 
 @pytest.mark.parametrize(
-    ("section", "situation", "commands"),
+    ("page", "section", "situation", "commands"),
     [
         (
+            "json.md",
             "update and adopt",
             "clashing",
             (
@@ -128,15 +129,15 @@ def test_at_a_terminal_a_person_is_asked_as_the_page_says(reader: Reader) -> Non
                 "update --json -d ci=gitlab",
             ),
         ),
-        ("update and adopt", "copied", ("adopt --json --template TEMPLATE",)),
-        ("status", "edited", ("status --json",)),
-        ("diff", "edited", ("diff --json", "diff --json --to v0.4.1")),
+        ("json.md", "update and adopt", "copied", ("adopt --json --template TEMPLATE",)),
+        ("json.md", "status", "edited", ("status --json",)),
+        ("diff.md", "JSON", "edited", ("diff --json", "diff --json --to v0.4.1")),
     ],
 )
 def test_json_has_the_fields_that_its_page_describes(
-    section: str, situation: str, commands: tuple[str, ...], reader: Reader
+    page: str, section: str, situation: str, commands: tuple[str, ...], reader: Reader
 ) -> None:
-    part = re.split(rf"(?m)^## {section}$", text_of(DOCS / "json.md"))[1].split("\n## ")[0]
+    part = re.split(rf"(?m)^## {section}$", text_of(DOCS / page))[1].split("\n## ")[0]
     described = {row[0].strip("`"): row[1] for row in tables(part)["field"]}
     reader.settle(situation)
     for command in commands:
@@ -158,7 +159,8 @@ def test_json_has_the_words_that_its_page_describes() -> None:
     assert said["`files[].change`"] == set(get_args(FileKind))
     assert said["`answers[].change`"] == set(get_args(AnswerKind)) - {"refused"}  # an error
     states = get_args(Difference.__annotations__["state"])
-    assert text_of(DOCS / "json.md").count(" or ".join(f"`{state}`" for state in states)) == 2
+    for page in ("json.md", "diff.md"):
+        assert " or ".join(f"`{state}`" for state in states) in text_of(DOCS / page)
 
 
 def test_the_picture_shows_in_light_and_dark_and_needs_nothing_from_elsewhere() -> None:
