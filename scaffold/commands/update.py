@@ -83,7 +83,7 @@ def update(request: Request) -> int:
                 plan, f"{project.name} is already as {new.version} would make it", options
             )
         else:
-            code = proceed(project, prepared.store, proposal, plan, options)
+            code = proceed(project, prepared.store, proposal, plan, options, prepared.told)
         _remember(project, source, request)
         return code
 

@@ -5,20 +5,21 @@ becomes of the proposal is the caller's.
 """
 
 import shlex
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scaffold.ground import console
 from scaffold.ground.errors import Exit, ScaffoldError
 from scaffold.ground.store import Store
-from scaffold.merging import edited, lost
-from scaffold.merging.plan import AnswerChange, Plan, answer_changes
+from scaffold.merging import edited, lost, report
+from scaffold.merging.plan import AnswerChange, Plan, answer_changes, file_changes
 from scaffold.merging.proceed import merge_store
 from scaffold.merging.proposal import Proposal, propose
 from scaffold.origin import answers, changelog
 from scaffold.origin.identity import is_same
-from scaffold.origin.render import Rendering
+from scaffold.origin.render import RefusedAnswer, Rendering
 from scaffold.origin.rendered import Rendered, cache_store, render_new, render_old
 from scaffold.origin.source import Template
 from scaffold.project.project import Project
@@ -27,11 +28,17 @@ from scaffold.project.record import Record, answers_in, parse
 
 @dataclass(frozen=True)
 class Prepared:
-    """What an update would do (`plan`), as trees (`proposal`) in the repository that has them."""
+    """What an update would do (`plan`), as trees (`proposal`) in the repository that has them.
+
+    `answers` is the text of its answers file, `told` the plan that the person has seen already,
+    before new questions were asked.
+    """
 
     plan: Plan
     proposal: Proposal
     store: Store
+    answers: str
+    told: Plan | None = None
 
 
 def refuse_uncommitted_answers(project: Project) -> None:
@@ -86,25 +93,63 @@ def prepare(
         facts = (new, project, record.answers, given, renderings, work)
         return render_new(*facts, asks=asks, since=old)
 
-    rendered = render(given, asks)
-    left_out = _left_out(answers.read_questions(old), rendered.rendering)
-    before = _before(record.answers, given, by_hand)
-    base = render_old(old, project, before, renderings, work, left_out)
-    after = _answers_after(rendered, project, new)
-    changes = answer_changes(before, after, given, rendered.rendering.hidden, asked=asks)
-    if not (asks or accepts) and (
-        missed := lost.find(changes, given, rendered, render, renderings)
-    ):
-        lost.refuse(missed, new.version, questions)
-    _refuse_refused(changes, new.version)
-    changes += tuple(change for change in by_hand if change.question not in given)
     store = merge_store(project, renderings, work)
-    proposal = propose(project, store, base, rendered.tree, new.version, rendered.rendering.skips)
-    news = changelog.between(new, old.version, new.version)
     here = (project.name, project.shown, project.words)
-    facts = (*here, new.url, old.version, new.version, (), changes, news)
-    plan = Plan("update", *facts, unrun=rendered.rendering.unrun)
-    return Prepared(plan, proposal, store)
+    news = changelog.between(new, old.version, new.version)
+    empty = Plan("update", *here, new.url, old.version, new.version, changelog=news)
+
+    def prepared(rendered: Rendered) -> Prepared:
+        left_out = _left_out(answers.read_questions(old), rendered.rendering)
+        before = _before(record.answers, given, by_hand)
+        base = render_old(old, project, before, renderings, work, left_out)
+        after = _answers_after(rendered, project, new)
+        changes = answer_changes(before, after, given, rendered.rendering.hidden, asked=asks)
+        if not (asks or accepts) and (
+            missed := lost.find(changes, given, rendered, render, renderings)
+        ):
+            lost.refuse(missed, new.version, questions)
+        _refuse_refused(changes, new.version)
+        changes += tuple(change for change in by_hand if change.question not in given)
+        skips = rendered.rendering.skips
+        proposal = propose(project, store, base, rendered.tree, new.version, skips)
+        plan = replace(empty, answers=changes, unrun=rendered.rendering.unrun)
+        return Prepared(plan, proposal, store, rendered.answers or "")
+
+    if asks:
+        done = _after_questions(lambda asks: render(given, asks), prepared, empty, given)
+    else:
+        done = prepared(render(given))
+    _tell_move(done.answers, project.answers_file, new.url)
+    return done
+
+
+def _after_questions(
+    render: Callable[[bool], Rendered],
+    prepared: Callable[[Rendered], Prepared],
+    empty: Plan,
+    given: answers.Answers,
+) -> Prepared:
+    """Show the plan as new questions' defaults would have it; then ask them, if there are any.
+
+    Where there is no plan without answers, what is new is shown alone.
+    """
+    told = empty
+    try:
+        rendered = render(False)
+        found = prepared(rendered)
+        if not rendered.rendering.unanswered:
+            return found
+        told = replace(found.plan, files=file_changes(found.store, found.proposal))
+    except ScaffoldError as error:  # of a question without a default, say: an answer may help
+        if isinstance(error, RefusedAnswer) and error.question in given:
+            raise
+    report.show_news(told)
+    if told != empty:
+        report.show(told)
+        console.detail("The questions that follow may change it; this is with their defaults.\n")
+    else:
+        console.detail("\nThe plan depends on your answers.\n")
+    return replace(prepared(render(True)), told=told)
 
 
 def _answers_after(rendered: Rendered, project: Project, new: Template) -> answers.Answers:
@@ -114,7 +159,6 @@ def _answers_after(rendered: Rendered, project: Project, new: Template) -> answe
             f"{new.url} {new.version} writes no answers file, so later updates were impossible",
             "tell its owner; its documentation calls it `{{ _copier_conf.answers_file }}.jinja`",
         )
-    _tell_move(rendered.answers, project.answers_file, new.url)
     return answers_in(rendered.answers, Path(project.answers_file))
 
 

@@ -66,12 +66,22 @@ def current(plan: Plan, said: str, options: Options) -> int:
 
 
 def proceed(
-    project: Project, store: Store, proposal: Proposal, plan: Plan, options: Options
+    project: Project,
+    store: Store,
+    proposal: Proposal,
+    plan: Plan,
+    options: Options,
+    told: Plan | None = None,
 ) -> int:
-    """Carry a proposal out, and return the exit code."""
+    """Carry a proposal out, and return the exit code. The person has seen the plan `told`."""
     plan = replace(plan, files=file_changes(store, proposal))
     if not options.as_json:
-        report.show(plan)
+        if told is None:
+            report.show_news(plan)
+        elif plan.unrun.before != told.unrun.before:  # it depends on the answers
+            report.quote(plan.unrun.before)
+        if plan != told:
+            report.show(plan)
     _refuse_overlap(project, proposal)
     if options.dry_run:
         return _show_only(store, proposal, plan, options)

@@ -28,14 +28,18 @@ _STAGES = {
 }
 
 
-def show(plan: Plan) -> None:
-    """Print what is new, and what would happen to answers and files."""
+def show_news(plan: Plan) -> None:
+    """Print what is new, and what the template has to say before."""
     if plan.changelog:
         console.title("\nWhat is new\n")
         console.detail(
             "\n".join(f"  {console.plain(line)}".rstrip() for line in plan.changelog.splitlines())
         )
     quote(plan.unrun.before)
+
+
+def show(plan: Plan) -> None:
+    """Print what would happen to answers and files."""
     console.title("\nThe plan\n")
     for answer in plan.answers:
         console.detail(f"  {'answer':<13} {_answer(answer, plan.command)}")

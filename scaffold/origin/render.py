@@ -14,7 +14,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -57,7 +57,8 @@ class Rendering:
 
     `answers_file` is its path, `skips` tells what an update leaves alone, `hidden` are the answers
     that were taken for questions that were not asked, `excludes` what each pattern of files that
-    are left out came to with all answers, `unrun` what the template would have run and said.
+    are left out came to with all answers, `unrun` what the template would have run and said,
+    `unanswered` the questions that took their defaults, or were asked.
     """
 
     answers_file: str
@@ -65,6 +66,7 @@ class Rendering:
     hidden: Answers
     excludes: Mapping[str, tuple[str, ...]]
     unrun: Unrun
+    unanswered: frozenset[str] = frozenset()
 
 
 def render(
@@ -126,6 +128,8 @@ def render(
                 raise
             raise _explained(error, template) from error
         except Exception as error:  # bare TypeError, ValueError, yaml and plumbum errors as well
+            if isinstance(error.__cause__, EOFError):  # Ctrl-D at a question
+                raise KeyboardInterrupt from error
             raise _explained(error, template) from error
     for text in dict.fromkeys(str(warning.message).splitlines()[0] for warning in raised):
         console.note(text)
@@ -187,6 +191,7 @@ def _copy(
             written, matches = str(worker.answers_relpath), worker.match_skip
             used = worker.answers.combined
             hidden = {str(key): used.get(key) for key in worker.answers.hidden}
+            unanswered = frozenset(worker.answers.user) - {*worker.answers.init, *hidden}
             operation = {"_copier_operation": _operation.get()}
             excludes = {
                 pattern: tuple(worker._render_string(pattern, operation).splitlines())
@@ -195,7 +200,8 @@ def _copy(
             left = unrun.find(
                 worker, theirs._raw_config, template, since, updating=updating, shown=shown
             )
-        return Rendering(written, lambda path: bool(matches(Path(path))), hidden, excludes, left)
+        found = Rendering(written, lambda path: bool(matches(Path(path))), hidden, excludes, left)
+        return replace(found, unanswered=unanswered)
     finally:
         _operation.reset(token)
 

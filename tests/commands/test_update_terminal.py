@@ -210,25 +210,63 @@ def test_while_the_question_waits_status_answers_and_another_update_does_not(
     assert person.press("n", ENTER).end() == 0
 
 
-def test_a_new_question_is_asked_and_enter_takes_its_default(
+COLOUR = "size: 3\ncolour:\n  help: Which colour?\n  type: str\n"
+
+
+def test_a_new_question_is_asked_after_the_plan_and_enter_takes_its_default(
     source: Path, project: Path, env: dict[str, str]
 ) -> None:
-    questions = "size: 3\ncolour:\n  help: Which colour?\n  type: str\n  default: green\n"
-    commit(source, {"copier.yml": questions, "colour.txt.jinja": "{{ colour }}\n"}, tag="v3.0.0")
-    person = Person(project, "update", env=env).see("Which colour?").press(ENTER)
-    person.see("colour: 'green' (a new question)").see("Apply?").press(ENTER)
+    questions = f"_message_before_update: Careful.\n{COLOUR}  default: green\n"
+    files = {"copier.yml": questions, "colour.txt.jinja": "{{ colour }}\n"}
+    news = "# 3.0.0\n\n- Colours.\n"
+    commit(source, {**files, "CHANGELOG.md": news}, tag="v3.0.0")
+    person = Person(project, "update", env=env).see("What is new").see("- Colours.")
+    person.see("colour: 'green' (a new question)").see("colour.txt")
+    person.see("Which colour?").press(ENTER).see("Apply?").press(ENTER)
     assert person.end() == 0
     assert "size (int)" not in person.screen  # what has an answer is not asked again
+    told = ("- Colours.", "Careful.", "The plan", "a new question", "  c.txt")
+    assert [person.screen.count(text) for text in told] == [1] * 5
     assert (project / "colour.txt").read_text() == "green\n"
     assert "colour: green\n" in (project / ".copier-answers.yml").read_text()
 
 
-def test_ctrl_c_at_a_question_changes_nothing(
+def test_answers_that_change_the_plan_show_it_anew(
     source: Path, project: Path, env: dict[str, str]
+) -> None:
+    files = {"copier.yml": f"{COLOUR}  default: green\n", "CHANGELOG.md": "# 3.0.0\n\n- Colours.\n"}
+    named = "{% if colour == 'blue' %}blue.txt{% endif %}"
+    commit(source, {**files, named: ""}, tag="v3.0.0")
+    person = Person(project, "update", env=env).see("colour: 'green' (a new question)")
+    person.see("Which colour?").press(*"\x7f" * 5, "blue", ENTER)
+    person.see("colour: 'blue' (a new question)").see("blue.txt").see("Apply?").press(ENTER)
+    assert person.end() == 0
+    assert person.screen.count("- Colours.") == 1
+    assert (project / "blue.txt").exists()
+
+
+def test_before_a_question_without_a_default_there_is_what_is_new(
+    source: Path, project: Path, env: dict[str, str]
+) -> None:
+    news = "# 3.0.0\n\n- Colours.\n"
+    commit(source, {"copier.yml": COLOUR, "CHANGELOG.md": news}, tag="v3.0.0")
+    before = look(project)
+    person = Person(project, "update", env=env).see("- Colours.").see("depends on your answers")
+    person.see("Which colour?").press("red", ENTER).see("The plan").see("colour: 'red'")
+    assert person.see("Apply?").press("n", ENTER).end() == 0
+    assert person.screen.count("- Colours.") == 1
+    assert look(project) == before
+
+
+@pytest.mark.parametrize("key", [CTRL_C, CTRL_D])
+def test_who_stops_at_a_question_changes_nothing(
+    source: Path, project: Path, env: dict[str, str], key: str
 ) -> None:
     commit(source, {"copier.yml": "size: 3\ncolour:\n  type: str\n"}, tag="v3.0.0")
     before = look(project)
-    person = Person(project, "update", env=env).see("colour").press(CTRL_C)
+    person = (
+        Person(project, "update", env=env).see("depends on your answers").see("colour").press(key)
+    )
     assert person.see("interrupted").end() == 130
     assert look(project) == before
 
