@@ -5,7 +5,7 @@ Each is found again in the file of either side, so that a person can look it up 
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scaffold.ground.store import Entry, Store
 from scaffold.merging.merge import LABEL, OURS, Conflict
@@ -34,18 +34,23 @@ class Side:
 
 @dataclass(frozen=True)
 class Hunk:
-    """One place: the marked lines `start` to `end` of the merged file, and what the sides have."""
+    """One place: the marked lines `start` to `end` of the merged file, and what the sides have.
+
+    It is not sure where lines of the sides look like markers, and could be parted otherwise.
+    """
 
     start: int
     end: int
     mine: Side
     theirs: Side
+    is_sure: bool = True
 
     @property
     def where(self) -> str:
         """Where it is, in words; nothing if that is not known."""
         mine, theirs = self.mine.said, self.theirs.said
-        return f"{mine} of yours, {theirs} of the template's" if mine and theirs else ""
+        is_known = self.is_sure and mine and theirs
+        return f"{mine} of yours, {theirs} of the template's" if is_known else ""
 
 
 def _is_file(entry: Entry | None) -> bool:
@@ -70,11 +75,10 @@ def find(store: Store, content: bytes, conflict: Conflict) -> list[Hunk]:
         _starts(store, [hunk.theirs.lines for hunk in found], lines, found, conflict.stages[3]),
     )
     return [
-        Hunk(
-            hunk.start,
-            hunk.end,
-            _placed(hunk.mine.lines, one, mine),
-            _placed(hunk.theirs.lines, other, theirs),
+        replace(
+            hunk,
+            mine=_placed(hunk.mine.lines, one, mine),
+            theirs=_placed(hunk.theirs.lines, other, theirs),
         )
         for hunk, one, other in zip(found, *starts, strict=True)
     ]
@@ -97,16 +101,23 @@ def _marked(lines: Lines, mine: Lines, theirs: Lines) -> list[Hunk]:
         if line.startswith(f"<<<<<<< {OURS}".encode()):
             start = at
         elif start is not None and line.startswith(f">>>>>>> {LABEL}".encode()):
-            for middle in range(start + 1, at):
-                if _bare(lines[middle]) != b"=======":
-                    continue
-                own, other = lines[start + 1 : middle], lines[middle + 1 : at]
-                base = [n for n, text in enumerate(own) if text.startswith(b"||||||| ")]
-                own = own[: base[0]] if base else own
-                if _is_part(own, mine) and _is_part(other, theirs):
-                    found.append(Hunk(start, at + 1, Side(tuple(own)), Side(tuple(other))))
-                    break
+            possible = _parted(lines[start + 1 : at], mine, theirs)
+            if possible:
+                one, other = (Side(tuple(part)) for part in possible[0])
+                found.append(Hunk(start, at + 1, one, other, is_sure=len(possible) == 1))
             start = None
+    return found
+
+
+def _parted(lines: Lines, mine: Lines, theirs: Lines) -> list[tuple[Lines, Lines]]:
+    """Return each way to part the lines between two markers into those of the sides."""
+    found = []
+    for middle in (at for at, line in enumerate(lines) if _bare(line) == b"======="):
+        own, other = lines[:middle], lines[middle + 1 :]
+        base = [at for at, line in enumerate(own) if line.startswith(b"||||||| ")]
+        own = own[: base[0]] if base else own
+        if _is_part(own, mine) and _is_part(other, theirs):
+            found.append((own, other))
     return found
 
 
