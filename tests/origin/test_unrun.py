@@ -153,3 +153,52 @@ def test_a_template_without_any_is_told_without_a_word(tmp_path: Path) -> None:
     commit(source, {"a.txt": "a\n"}, tag="v2.0.0")
     data = told("update", made, "--dry-run")
     assert (data["messages"], data["not_run"]) == ({"before": "", "after": ""}, [])
+
+
+FORMS = {
+    "tasks.yml": """
+- |
+  if [ ! -f .env ]; then
+    cp .env.example .env.[[ project_name ]]
+  fi
+- command: git init
+  when: "[[ not _copier_conf.dst_path.joinpath('.git').exists() ]]"
+- "[% if %]"
+- "cd [[ _copier_conf.dst_path ]] && ls [[ _folder_name ]] ${{ env }}"
+- {command: pwd, working_directory: "it's [[ size ]]"}
+""",
+    "words.txt": "Now at [[ _copier_answers._commit ]].\n",
+    "[[ _copier_conf.answers_file ]].jinja": "[[ _copier_answers|to_nice_yaml -]]\n",
+    "copier.yml": """
+project_name: {type: str, default: "[[ _folder_name ]]"}
+size: {type: int, default: 3}
+_envops: {variable_start_string: "[[", variable_end_string: "]]",
+  block_start_string: "[%", block_end_string: "%]"}
+_exclude: [copier.yml, tasks.yml, words.txt]
+_tasks: !include tasks.yml
+_migrations: "[[ 'migrate' ]] ${{ it }}"
+_message_before_update: |
+  Read [[ project_name ]]:
+
+    a<<<b
+_message_after_update: "[% include 'words.txt' %]"
+""",
+}
+
+
+def test_all_forms_that_a_template_may_write_them_in_are_told(tmp_path: Path) -> None:
+    source = template(tmp_path / "t", FORMS)
+    made = tmp_path / "p"
+    assert cli("new", made, "--template", source).returncode == 0
+    commit(source, {"a.txt": "a\n"}, tag="v2.0.0")
+    data = told("update", made, "--dry-run")
+    assert data["messages"] == {"before": "Read p:\n\n  a<<<b", "after": "Now at v2.0.0."}
+    exists = "[[ not _copier_conf.dst_path.joinpath('.git').exists() ]]"
+    assert [(s["command"], s["folder"], s["note"]) for s in data["not_run"]] == [
+        ("if [ ! -f .env ]; then\n  cp .env.example .env.p\nfi", ".", None),
+        ("git init", ".", f"whether it applies is not known: {exists}"),
+        ("[% if %]", ".", "its variables could not be filled in"),
+        ("cd . && ls p ${{ env }}", ".", None),
+        ("pwd", "it's 3", None),
+        ("migrate ${{ it }}", ".", None),
+    ]
