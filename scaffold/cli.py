@@ -209,11 +209,13 @@ def undo(
 
 @app.command(cls=Command)
 def doctor(
-    path: Annotated[Path, PROJECT] = Path(), as_json: Annotated[bool, AS_JSON] = False
+    path: Annotated[Path, PROJECT] = Path(),
+    as_json: Annotated[bool, AS_JSON] = False,
+    answers_file: Annotated[str | None, ANSWERS] = None,
 ) -> None:
     """Check this machine and this project."""
     with boundary():
         from scaffold.commands.doctor import doctor as run
 
-        code = run(path, as_json)
+        code = run(path, as_json, answers_file)
     raise typer.Exit(code)

@@ -41,14 +41,16 @@ class Finding:
 class Place:
     """Where to look: a folder, and its answers file if that is what the person named.
 
-    `has` says what there is to look at: git, project, repository. `ours` is true outside a project,
-    and in one that was made from the built-in template or a relative of it.
+    `named` is its path in there, if they named both. `has` says what there is to look at: git,
+    project, repository. `ours` is true outside a project, and in one that was made from the
+    built-in template or a relative of it.
     """
 
     folder: Path
     answers: Path
     has: frozenset[str]
     ours: bool
+    named: str | None = None
 
     def command(self, text: str) -> str:
         """Return a command that works from where the person is."""
@@ -66,7 +68,7 @@ class Place:
 
     def repository(self) -> Project:
         """Return the project's place in its repository, or say why it has none."""
-        return find_project(self.folder, answers=False)
+        return find_project(self.folder, self.named, answers=False)
 
     def works(self, *argv: str) -> bool:
         """Tell whether a git command works in the folder, and in time."""
@@ -96,20 +98,28 @@ def problem(found: str, remedy: str) -> Finding:
     return Finding(State.PROBLEM, found, remedy)
 
 
-def look_around(path: Path) -> Place:
-    """Find out what there is at a path: a folder, or one of the answers files in it."""
-    folder = path.parent if path.is_file() else path
+def look_around(path: Path, named: str | None = None) -> Place:
+    """Find out what there is at a path: a folder, or one of the answers files in it.
+
+    `named` is the path of an answers file in the folder, which may have been deleted there.
+    """
+    if named is not None:
+        path, named = record.locate(path, named, exists=False)
+    folder, answers = (path.parent if path.is_file() else path), path / (named or "")
     if not folder.is_dir():
         record.find(path)  # refuses, in words
-    place = Place(folder, path, frozenset(), ours=True)
+    place = Place(folder, answers, frozenset(), ours=True, named=named)
     has = {"git"} if shutil.which("git") and place.works("version") else set()
     is_repository = "git" in has and place.works("rev-parse", "--verify", "-q", "HEAD")
     has |= {"repository"} if is_repository else set()
     ours = True
-    if path.is_file() or list_answers(folder) or (is_repository and place.tracks(record.NAME)):
+    is_known = is_repository and place.tracks(named or record.NAME)
+    if named is not None and not is_known:
+        record.locate(path, named)  # refuses, in words
+    if answers.is_file() or list_answers(folder) or is_known:
         has.add("project")
         ours = EMITTED in text_of(folder, "pyproject.toml")
-    return Place(folder, path, frozenset(has), ours)
+    return Place(folder, answers, frozenset(has), ours, named)
 
 
 def list_answers(folder: Path) -> list[Path]:

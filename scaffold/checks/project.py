@@ -21,13 +21,16 @@ from scaffold.project import record
 
 def answers_file(place: Place) -> Finding:
     """Check that the answers file is there, can be read, and is in Git."""
-    if place.answers.is_dir() and not list_answers(place.folder):
-        return problem("deleted", place.command(f"git restore {record.NAME}"))
-    file = record.find(place.answers)
+    file, name = place.answers, place.named or record.NAME
+    is_folder = place.named is None and file.is_dir()
+    if not os.path.lexists(file) or (is_folder and not list_answers(place.folder)):
+        return problem("deleted", place.command(f"git restore {shlex.quote(name)}"))
+    file = record.find(file)
     says = record.parse(record.read(file), file)
-    if "repository" in place.has and not place.tracks(file.name):
-        add = place.command(f"git add {shlex.quote(file.name)}")
-        return problem(f"{file.name} is not in Git, so nobody else gets it", add)
+    name = place.named or file.name
+    if "repository" in place.has and not place.tracks(name):
+        add = place.command(f"git add {shlex.quote(name)}")
+        return problem(f"{name} is not in Git, so nobody else gets it", add)
     return ok(f"{says.url} {says.version}")
 
 
@@ -44,10 +47,11 @@ def last_update(place: Place) -> Finding:
     """Check that no update was killed half-way."""
     from scaffold.placing.journal import is_pending  # not on Windows, where doctor runs
 
+    words = f" -a {shlex.quote(place.named)}" if place.named else ""
     if is_pending(place.repository()):
         return problem(
             "an update was stopped half-way; the next command completes it",
-            place.command("mlops-scaffold status"),
+            place.command(f"mlops-scaffold status{words}"),
         )
     return ok("nothing left half-way")
 

@@ -45,9 +45,12 @@ CHECKS = (
 )
 
 
-def doctor(path: Path, as_json: bool) -> int:
-    """Check the machine, and the project if there is one; return the exit code."""
-    place = look_around(path)
+def doctor(path: Path, as_json: bool, answers_file: str | None = None) -> int:
+    """Check the machine, and the project if there is one; return the exit code.
+
+    `answers_file` is the path of the answers file in the project, where there are several.
+    """
+    place = look_around(path, answers_file)
     checks = [check for check in CHECKS if place.has.issuperset(check.needs)]
     with ThreadPoolExecutor(len(checks)) as pool:  # most of the time goes to waiting for programs
         findings = pool.map(lambda check: _examine(check, place), checks)

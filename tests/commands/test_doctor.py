@@ -90,9 +90,9 @@ def made(tmp_path: Path) -> Path:
     return folder
 
 
-def look(path: Path | str, env: Env, cwd: Path | None = None) -> dict[str, Entry]:
+def look(path: Path | str, env: Env, *argv: str, cwd: Path | None = None) -> dict[str, Entry]:
     """What doctor says, by the name of the check; its exit code must agree."""
-    done = cli("doctor", path, "--json", env=env, cwd=cwd)
+    done = cli("doctor", path, "--json", *argv, env=env, cwd=cwd)
     assert "Traceback" not in done.stderr
     said = json.loads(done.stdout)
     is_ok = not any(check["state"] == "problem" for check in said["checks"])
@@ -331,6 +331,37 @@ def test_one_of_several_answers_files_is_named_by_the_person(machine: Env, made:
     checks = look(made / ".copier-answers.two.yml", machine)
     assert not problems(checks)
     assert checks["answers file"]["found"] == "two v1"
+    checks = look(made, machine, "-a", ".copier-answers.one.yml")
+    assert not problems(checks)
+    assert checks["answers file"]["found"] == "one v1"
+
+
+def test_an_answers_file_in_a_folder_is_looked_at_like_the_usual_one(
+    machine: Env, made: Path
+) -> None:
+    name = ".config/copier answers.yml"
+    (made / ".config").mkdir()
+    (made / ".copier-answers.yml").rename(made / name)
+    checks = look(made, machine, "-a", name)
+    assert problems(checks) == ["answers file"]
+    assert checks["answers file"]["remedy"] == f"cd {made} && git add '{name}'"
+    commit(made)
+    checks = look(made, machine, "-a", str(made / name))
+    assert not problems(checks)
+    assert checks["answers file"]["found"] == f"{URL} v0.1.0"
+    (made / name).unlink()
+    checks = look(made, machine, "-a", name)
+    assert problems(checks) == ["answers file"]
+    assert checks["answers file"]["remedy"] == f"cd {made} && git restore '{name}'"
+
+
+@pytest.mark.parametrize("name", ["nothing.yml", "../out.yml", "."])
+def test_an_answers_file_that_never_was_there_is_wrong_usage(
+    machine: Env, made: Path, name: str
+) -> None:
+    done = cli("doctor", made, "-a", name, env=machine)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: ")
 
 
 def test_a_folder_or_file_that_is_not_there_is_wrong_usage(machine: Env, tmp_path: Path) -> None:
