@@ -23,7 +23,7 @@ _LIST = 40  # files of one kind that are listed by name
 _NAMED = 5  # files with declined changes
 LONGEST = 60  # lines of a message, or of a command
 _STAGES = {
-    "before": "before the update: do not apply it yet; type these, commit, and update again",
+    "before": "before the update: type these and commit, then let it be applied",
     "after": "afterwards",
 }
 
@@ -78,12 +78,7 @@ def close(plan: Plan, *, locked: bool) -> None:
         quote(plan.unrun.after)
         console.detail("")
     console.say(f"{plan.name}: {subject(plan)}: {count(plan)}")
-    if commands := len(plan.unrun.steps):
-        is_one = commands == 1
-        are = (
-            f"{commands} command{'' if is_one else 's'} of the template {'is' if is_one else 'are'}"
-        )
-        console.note(f'{are} not run: under "Not run" above')
+    _count_unrun(plan)
     here = "" if plan.path == "." else f" {shlex.quote(plan.path)}"
     git = f"git -C{here}" if here else "git"
     if plan.conflicts:
@@ -188,6 +183,18 @@ def show_unrun(unrun: Unrun, url: str, version: str) -> None:
         if steps:
             console.detail(f"\n  # {when}")
             console.detail("\n".join(line for step in _typed(steps) for line in _indented(step)))
+
+
+def _count_unrun(plan: Plan) -> None:
+    """Say again what is not run, and that some of it came too late."""
+    steps = plan.unrun.steps
+    if not steps:
+        return
+    are = "command of the template is" if len(steps) == 1 else "commands of the template are"
+    told = f'{len(steps)} {are} not run: under "Not run" above'
+    if any(step.stage == "before" for step in steps):
+        told += f"; before you type those that come before the update: `{plan.undo}`"
+    console.note(told)
 
 
 def _typed(steps: list[Step]) -> Iterator[str]:

@@ -137,7 +137,11 @@ def test_messages_and_commands_are_shown_as_text_whatever_is_in_them(tmp_path: P
     )
     assert before < plan < unrun < after
     assert "export STAGE=after VERSION_FROM=v1.0.0 VERSION_TO=v2.0.0" in done.stderr
-    assert "are not run" in done.stderr[after:]
+    too_late = f"before you type those that come before the update: `mlops-scaffold undo {made}`"
+    assert (
+        f'7 commands of the template are not run: under "Not run" above; {too_late}'
+        in (done.stderr[after:])
+    )
     assert sorted(path.name for path in made.iterdir() if path.name != ".git") == [
         *(".copier-answers.yml", "a.txt", "hello.txt")
     ]
