@@ -8,7 +8,6 @@ import contextlib
 import errno
 import json
 import os
-import re
 import shlex
 import signal
 import subprocess
@@ -20,7 +19,6 @@ from .config import ROOT, Environment, OpsError, environments, find, package_nam
 from .console import Steps, complain, say, table
 from .deploy import deploy, promote, rollback, up
 from .release import CHAMPION, GATE, Release, build, carried, checked_out, golden_rows, load, newest
-from .state import run as execute
 
 Options = argparse.Namespace
 STATUS = ("environment", "release", "since", "health", "requests", "errors", "megabytes", "url")
@@ -113,33 +111,6 @@ def bring(options: Options) -> None:
         deploy(find(options.env), chosen_release(options), options.why, options.approved_by)
 
 
-def weekly(options: Options) -> None:
-    """Would it still work with what the world has published since? Commits nothing."""
-    say(template_news())
-    for command in (["uv", "lock", "--upgrade"], ["uv", "sync", "--locked"]):
-        execute(*command)
-    check.check()
-    for verb in ("train", "gate"):
-        run(verb)
-    built = build(dirty=True)
-    say(f"{built.name}  {image.build(built)}  {image.prove(built)}")
-
-
-def template_news() -> str:
-    """Whether the template that this project came from has a newer version."""
-    text = (ROOT / ".copier-answers.yml").read_text("utf-8")
-    facts = dict(re.findall(r"(?m)^(_[a-z]+(?:_[a-z]+)*): (.+)$", text))
-    try:
-        ask = ("git", "ls-remote", "--tags", "--refs", "--sort=-version:refname", "--")
-        listed = execute(*ask, facts["_src_path"], env={"GIT_TERMINAL_PROMPT": "0"})
-        released = re.findall(r"refs/tags/(v?\d+(?:\.\d+)+)$", listed, re.MULTILINE)
-        if not released or facts["_commit"].startswith(released[0]):
-            return f"the template has no version newer than {facts['_commit']}"
-    except (OpsError, KeyError):
-        return "the template could not be asked whether it has a newer version"
-    return f"the template has {released[0]}, this is {facts['_commit']}: mlops-scaffold update"
-
-
 def bring_up(options: Options) -> None:
     failed = []
     for environment in _chosen(options):
@@ -169,7 +140,6 @@ VERBS = {
     "promote": bring,
     "rollback": lambda options: rollback(find(options.env), options.why or "no reason given"),
     "status": show_status,
-    "weekly": weekly,
     "up": bring_up,
     "down": take_down,
 }

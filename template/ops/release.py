@@ -33,7 +33,7 @@ from .state import actor, authors, now, replace, run
 CHECKOUT = ROOT / ".state"
 RELEASES = STATE / "releases"
 GATE = STATE / "gate"
-NEWEST = RELEASES / "newest"  # the name of the one built last, whatever the clock did since
+NEWEST = "newest"  # a file beside the releases: the name of the one built last
 CHAMPION = STATE / "champion"
 ARTIFACTS = ROOT / "src" / package_name() / "artifacts"  # of the model trained last
 EXPORT = ("uv", "export", "--locked", "--no-dev", "--no-emit-project", "--no-header")
@@ -75,7 +75,7 @@ def build(dirty: bool = False) -> Release:
         digest = sha256(wheel)
         name = f"{commit[:7]}{'-dirty' if changed else ''}-{digest[:8]}"
         if (RELEASES / name / "release.json").exists():  # built before: the evidence is kept
-            replace(NEWEST, name)
+            replace(RELEASES / NEWEST, name)
             return load(name)
         (folder / "requirements.txt").write_text(run(*EXPORT), "utf-8")
         for file in ("golden.json", "report.json"):
@@ -101,7 +101,7 @@ def build(dirty: bool = False) -> Release:
         replace(folder / "release.json", release.model_dump_json(indent=2) + "\n")
         shutil.rmtree(RELEASES / name, ignore_errors=True)  # half of an earlier one
         folder.rename(RELEASES / name)
-    replace(NEWEST, name)
+    replace(RELEASES / NEWEST, name)
     return release
 
 
@@ -125,26 +125,21 @@ def load(name: str) -> Release:
 
 
 def newest() -> Release:
-    """The release built last."""
-    wheels = [path for path in RELEASES.glob("*/*.whl") if is_name(path.parent.name)]
-    if not wheels:
-        raise OpsError("nothing was built yet", "make train gate build")
-    return load(max(wheels, key=_built).parent.name)
+    """The release built last, whatever the clock did since."""
+    return load(_last(RELEASES))
 
 
 @contextlib.contextmanager
 def carried(name: str) -> Iterator[Release]:
-    """The release that CI carries from job to job in the checkout (the newest, or a named one).
+    """The release that CI carries from job to job in the checkout.
 
     Where a server's state lies elsewhere it is brought there, and its verdicts are brought back.
     """
     if STATE == CHECKOUT:
         yield load(name) if name else newest()
         return
-    found = list((CHECKOUT / "releases").glob(f"{glob.escape(name)}*/*.whl"))
-    if not found:
-        raise OpsError("CI brought no release", "let the job before this one succeed first")
-    here = max(found, key=_built).parent
+    brought = CHECKOUT / "releases"
+    here = brought / (name or _last(brought))
     shutil.copytree(here, RELEASES / here.name, dirs_exist_ok=True)
     try:
         yield load(here.name)
@@ -281,11 +276,10 @@ def _accepted_model(commit: str) -> Any:
     return model
 
 
-def _built(wheel: Path) -> tuple[bool, float]:
-    """Sorts wheels by when they were built: the last one as build said, the others by the clock."""
-    said = wheel.parent.with_name(NEWEST.name)
-    last = said.exists() and said.read_text("utf-8") == wheel.parent.name
-    return last, wheel.stat().st_mtime
+def _last(folder: Path) -> str:
+    if not (folder / NEWEST).exists():
+        raise OpsError("nothing was built yet", "make train gate build; in CI a job before does it")
+    return (folder / NEWEST).read_text("utf-8")
 
 
 def _wheel(folder: Path, commit: str, model_sha256: str) -> Path:

@@ -151,6 +151,7 @@ def stop(environment: Environment) -> list[str]:
         # The call wakes supervisord, which otherwise looks at its signals once a second.
         until(lambda: not (processes(environment) or marked(environment)), STOP_SECONDS + 5)
     container.remove(environment)
+    shutil.rmtree(environment.run, ignore_errors=True)
     return [f"{names.get(process.pid, 'supervisor')} (pid {process.pid})" for process in stopped]
 
 

@@ -130,10 +130,11 @@ MINE = {"release": "r-1", "traffic": "client"}
 
 def test_metrics_tell_routes_statuses_and_the_model(server: Server, row: Row) -> None:
     httpx.post(f"{server.url}/predict", json=[row, row])
-    httpx.get(f"{server.url}/v2/models/some-name-{time.time()}")
+    for place in ("v2/models", "static-offline-docs"):
+        httpx.get(f"{server.url}/{place}/some-name-{time.time()}")
     text = scraped(server)
     assert samples(text, COUNT, method="POST", route="/predict", status="200", **MINE)
-    assert samples(text, COUNT, route="/v2/models/{other:path}", status="404", **MINE)
+    assert samples(text, COUNT, route="unknown", status="404", **MINE)
     assert "some-name" not in text
     assert samples(text, "model_info", release="r-1") == [1.0]
     assert samples(text, "predictions_total", **MINE)
@@ -163,14 +164,26 @@ def test_refused_rows_count_by_field_and_cause_and_no_name_of_a_clients_is_kept(
         return sum(found)
 
     wanted = {("mean_radius", "value"): 1, ("mean_texture", "missing"): 1, ("", "unknown"): 1}
-    wanted |= {("", "body"): 1}
+    wanted |= {("", "body"): 4}
     before = {key: counted(*key) for key in wanted}
     bad = row | {"mean_radius": -1, "secret_field": 1}
     del bad["mean_texture"]
     for content in (json.dumps([row, bad]), "{"):
         assert httpx.post(f"{server.url}/predict", content=content).status_code == 422
+    path = f"{server.url}/v2/models/churn-model/infer"
+    for content, status in (("{", 400), ('{"inputs": []}', 400), ("9" * 2_000_000, 413)):
+        assert httpx.post(path, content=content).status_code == status
     assert {key: counted(*key) - before[key] for key in wanted} == wanted
     assert "secret_field" not in scraped(server)
+
+
+def test_the_documentation_needs_no_other_server(server: Server) -> None:
+    page = httpx.get(f"{server.url}/docs").text
+    needed = re.findall(r"""(?:src|href)=["']([^"']+)""", page)
+    assert len(needed) >= 3
+    for path in needed:
+        assert path.startswith("/") and not path.startswith("//"), path
+        assert len(httpx.get(server.url + path).raise_for_status().content) > 1000
 
 
 @pytest.mark.parametrize("path", ["/v2/health/ready", "/v2", "/version", "/metrics", "/docs"])

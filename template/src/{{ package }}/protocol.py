@@ -47,8 +47,8 @@ class Inference(BaseModel):
 async def read_body(request: Request) -> bytes:
     """The whole body, unpacked. Raises HTTPException 413 as soon as it is too large, 415 when it is
     packed otherwise than by gzip, and ValueError when that is broken."""
-    packed = request.headers.get("content-encoding", "identity").lower()
-    if packed not in ("identity", "gzip"):
+    packed = request.headers.get("content-encoding", "").lower().removeprefix("x-")
+    if packed not in ("", "identity", "gzip"):
         raise HTTPException(415, "a body may be packed by gzip only", {"accept-encoding": "gzip"})
     body, more = b"", True
     while more:
@@ -59,7 +59,7 @@ async def read_body(request: Request) -> bytes:
         more = message.get("more_body", False)
         if len(body) > MAX_BYTES:
             raise HTTPException(413, f"the body is larger than {MAX_BYTES} bytes")
-    return body if packed == "identity" else _unpacked(body)
+    return _unpacked(body) if packed == "gzip" else body
 
 
 def _unpacked(body: bytes) -> bytes:
@@ -70,8 +70,8 @@ def _unpacked(body: bytes) -> bytes:
         raise ValueError("the body is no gzip") from None
     if len(content) > MAX_BYTES:
         raise HTTPException(413, f"the body is larger than {MAX_BYTES} bytes")
-    if not unpacker.eof:
-        raise ValueError("the gzip of the body is cut off")
+    if not unpacker.eof or unpacker.unused_data:
+        raise ValueError("the gzip of the body is cut off, or something follows it")
     return content
 
 
@@ -96,18 +96,19 @@ def router(model: Model) -> APIRouter:
                 raise ValueError("Inference-Header-Content-Length does not fit the body")
             asked = Inference.model_validate_json(body[:size], strict=True)
             outputs = _infer(model, asked, body[size:], request.scope)
+        except HTTPException as error:
+            refuse(request.scope, error)
+            raise
         except ValidationError as error:
+            refuse(request.scope, error)
             found = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(str(part) for part in found["loc"])
             raise HTTPException(400, f"{place}: {found['msg']}".lstrip(": ")) from None
         except ValueError as error:
-            refuse(request.scope, getattr(error, "problems", []))
+            refuse(request.scope, error)
             raise HTTPException(400, str(error)) from None
         told = {"model_name": name, "model_version": version, "outputs": outputs}
         return JSONResponse(told | ({} if asked.id is None else {"id": asked.id}))
-
-    async def only_post() -> Response:
-        raise HTTPException(405, "infer takes a POST", {"allow": "POST"})
 
     corners = model.schema.rules[:2]  # only their shape and type matter
     said = zip(model.outputs, model.run(corners), strict=True)
@@ -123,11 +124,6 @@ def router(model: Model) -> APIRouter:
         routes.add_api_route(path, constant(metadata))
         routes.add_api_route(f"{path}/ready", constant({"name": name, "ready": True}))
         routes.add_api_route(f"{path}/infer", infer, methods=["POST"])
-        routes.add_api_route(f"{path}/infer", only_post, include_in_schema=False)
-
-    @routes.api_route("/models/{other:path}", methods=["GET", "POST"], include_in_schema=False)
-    async def unknown() -> Response:
-        raise HTTPException(404, f"this server has the model {name}, version {version}")
 
     return routes
 
@@ -178,6 +174,8 @@ def _numbers(data: list[Any], dtype: np.dtype[Any]) -> NDArray[np.float64]:
         values = items.astype(np.float64)
     except OverflowError:
         raise ValueError("a number in the data is too large") from None
-    if dtype.kind in "iu" and (values % 1 != 0).any():
-        raise ValueError(f"the data must be whole numbers, as {dtype.name} says")
+    if dtype.kind in "iu":
+        low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+        if ((values % 1 != 0) | (values < low) | (values > high)).any():
+            raise ValueError(f"the data must be whole numbers, as {dtype.name} says")
     return values

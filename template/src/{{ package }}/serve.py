@@ -16,7 +16,7 @@ from typing import Any
 
 import pydantic_core
 import uvicorn
-from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -44,13 +44,10 @@ class Joined:
         if not self._parts:
             asyncio.get_running_loop().call_soon(self._flush)
         self._parts.append(data)
-        if len(data) > 65536:
-            self._flush()
 
     def _flush(self) -> None:
-        if self._parts:
-            self._transport.write(b"".join(self._parts))
-            self._parts = []
+        parts, self._parts = self._parts, []
+        self._transport.write(b"".join(parts))
 
     def __getattr__(self, name: str) -> Any:
         self._flush()
@@ -70,7 +67,7 @@ def create_app(model: Model, release: str = "unknown") -> ASGIApp:
     facts = model.facts
     names = ("name", "commit", "model_sha256", "data_fingerprint", "created", "expires")
     told = {"release": release, **{name: getattr(facts, name) for name in names}}
-    app = FastAPI(title=facts.name, version=release)
+    app = FastAPIOffline(title=facts.name, version=release)
     MODEL.labels(facts.name, release, facts.model_sha256).set(1)
     model.answers(model.schema.encode([facts.example]))  # a fault shows before the first client
 
@@ -82,9 +79,7 @@ def create_app(model: Model, release: str = "unknown") -> ASGIApp:
                 raise ValueError(f"a list must hold 1 to {MAX_ROWS} rows")
             answers = model.answers(model.schema.encode(rows))
         except (HTTPException, ValueError) as error:
-            unplaced = [{"row": None, "field": None, "message": str(error)}]
-            problems = getattr(error, "problems", unplaced)
-            refuse(request.scope, problems)
+            problems = refuse(request.scope, error)
             return JSONResponse({"detail": problems}, getattr(error, "status_code", 422))
         named = (answer["prediction"] if model.schema.classes else "" for answer in answers)
         count(request.scope, named)
@@ -93,6 +88,8 @@ def create_app(model: Model, release: str = "unknown") -> ASGIApp:
 
     async def explain(request: Request, error: Any) -> Response:
         key = "error" if request.url.path.startswith("/v2") else "detail"
+        if key == "error" and error.status_code == 404:
+            error.detail = f"this server has the model {facts.name} alone"
         return JSONResponse({key: error.detail}, error.status_code, error.headers)
 
     app.add_exception_handler(HTTPException, explain)

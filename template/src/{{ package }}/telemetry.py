@@ -60,12 +60,16 @@ def count(scope: Scope, classes: Iterable[str]) -> None:
         predicted(name, scope["traffic"], scope["release"]).inc(rows)
 
 
-def refuse(scope: Scope, problems: Iterable[dict[str, Any]]) -> None:
-    """Count what was wrong with rows. A field that only the client knows has no name here."""
+def refuse(scope: Scope, error: Exception) -> list[dict[str, Any]]:
+    """Count what was wrong with rows, and say it; a field that only the client knows is counted
+    without its name."""
+    whole = [{"row": None, "field": None, "message": getattr(error, "detail", str(error))}]
+    problems: list[dict[str, Any]] = getattr(error, "problems", whole)
     for problem in problems:
         cause = CAUSES.get(problem["message"], "value" if problem["field"] else "body")
         field = (problem["field"] or "") if cause != "unknown" else ""
         REFUSED.labels(field, cause, scope["traffic"], scope["release"]).inc()
+    return problems
 
 
 async def metrics() -> Response:
@@ -96,7 +100,7 @@ def telemetry(app: ASGIApp, release: str) -> ASGIApp:
 
     async def observed(scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        probe = any(name == b"x-probe" for name, _ in scope["headers"])
+        probe = (b"x-probe", b"1") in scope["headers"]
         scope.update(release=release, traffic="probe" if probe else "client")
         given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
         request_id = given if SAFE_ID.fullmatch(given) else os.urandom(16).hex().encode()
@@ -115,8 +119,8 @@ def telemetry(app: ASGIApp, release: str) -> ASGIApp:
             status = 499  # the usual number for it; no client ever sees it
         finally:
             seconds = time.perf_counter() - started
-            plain = scope["path"] if "endpoint" in scope else "unknown"
-            # As the route spells it, `/models/{other}`, so that names do not multiply the metrics.
+            plain = scope["path"] if "endpoint" in scope and status != 404 else "unknown"
+            # As the route spells it, `/users/{name}`, so that names do not multiply the metrics.
             path = getattr(scope.get("route"), "path", plain)
             requests(scope["method"], path, status, scope["traffic"], release).observe(seconds)
             told = {"method": scope["method"], "path": path, "status": status}
