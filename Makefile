@@ -2,6 +2,8 @@
 PYTHON ?= python3
 # Real servers under load, kills and deadlines: one test at a time, or they would measure each other.
 ALONE := $(addprefix tests/e2e/test_,deploy.py accidents.py clients.py proxy.py)
+# What proves an installation: the whole road of a project, and the update's verbs.
+QUICK := $(addprefix tests/,e2e/test_demo.py commands/test_status.py commands/test_undo.py)
 PYTEST ?= -n auto --dist loadfile --no-loadscope-reorder $(addprefix --ignore ,$(ALONE))
 VENV ?= .venv
 BIN := $(CURDIR)/$(VENV)/bin
@@ -14,7 +16,7 @@ export PATH := $(BIN):$(PATH)
 export NEWEST
 unexport VIRTUAL_ENV
 
-.PHONY: help setup demo down test newest constraints check bench picture
+.PHONY: help setup demo down test quick newest constraints check bench picture
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -36,9 +38,13 @@ down:  ## Stop what `make demo` started
 	@$(MAKE) --no-print-directory -C demo/churn-model down
 
 test: $(READY)  ## Run the whole test suite
+	@$(BIN)/python scripts/before_tests.py
 	@export TEST_RUN="$$(mktemp -d)" && trap 'rm -rf "$$TEST_RUN"' EXIT && \
 	  export TEST_SCAFFOLD_CACHE="$$TEST_RUN/cache" && mkdir "$$TEST_SCAFFOLD_CACHE" && \
 	  $(BIN)/python -m pytest $(PYTEST) && $(BIN)/python -m pytest $(ALONE)
+
+quick: $(READY)  ## Does it work here? A project made, shipped, asked, updated: two minutes
+	@$(BIN)/python -m pytest -q $(QUICK)
 
 newest:  ## The same tests with the newest of every package: where a change of the world shows
 	@rm -rf .venv-newest

@@ -92,11 +92,12 @@ class Environment(BaseModel):
 
     @property
     def run(self) -> Path:
-        """A folder for Unix sockets: its own, or at home when its path is too long for them."""
+        """A folder for Unix sockets: its own, or a short one when the path is too long for them."""
         own = self.folder / "run"
         if len(os.fsencode(own)) + 40 > SOCKET_PATH:
             key = hashlib.sha256(os.fsencode(own)).hexdigest()[:12]
-            own = Path.home() / f".ops-{key}"
+            home = Path("/run") if os.access("/run", os.W_OK) else Path.home()
+            own = home / f".ops-{key}"
             if len(os.fsencode(own)) + 40 > SOCKET_PATH:  # there a cleaner may empty it one day
                 own = Path(tempfile.gettempdir()) / f"ops-{os.getuid()}-{key}"
         own.mkdir(mode=0o700, parents=True, exist_ok=True)
