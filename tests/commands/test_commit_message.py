@@ -1,10 +1,11 @@
 """After an update with conflicts, `git commit` finds a message; undoing takes it away again."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from tests.support import ANSWERS_FILE, IDENTITY, commit, run, sh, template
+from tests.support import ANSWERS_FILE, IDENTITY, ROOT, commit, run, sh, template
 from tests.warm import cli
 
 MESSAGE = "Update the template to v2.0.0\n"
@@ -52,6 +53,19 @@ def test_undo_takes_it_away(project: Path, env: dict[str, str]) -> None:
     assert cli("undo", project, env=env).returncode == 0
     assert not message(project).exists()
     assert run("git", "commit", "--allow-empty", cwd=project, env=env).returncode != 0
+
+
+def test_after_resolving_the_way_back_that_the_page_names_takes_it_away(
+    project: Path, env: dict[str, str]
+) -> None:
+    update(project, env)
+    sh("git", "add", "-A", cwd=project)
+    assert cli("undo", project, env=env).returncode == 1
+    page = (ROOT / "docs" / "undo.md").read_text()
+    (words,) = re.findall(r"`(git restore --staged [^`]+)`", page)
+    sh("sh", "-c", words, cwd=project)
+    assert not message(project).exists()
+    assert sh("git", "status", "--short", cwd=project) == ""
 
 
 @pytest.mark.parametrize("name", ["MERGE_MSG", "SQUASH_MSG"])
