@@ -18,9 +18,12 @@ NEEDS = {
 
 
 def main() -> None:
+    """Print both."""
     cores = os.cpu_count() or 1
     minutes = max(15, MINUTES // cores)
-    print(f"The whole suite: about {minutes} minutes with {cores} processors; make quick takes two.")
+    print(
+        f"The whole suite: about {minutes} minutes with {cores} processors; make quick takes two."
+    )
     for program, what in NEEDS.items():
         if not shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin"):
             print(f"  no {program} here: skips {what}")
