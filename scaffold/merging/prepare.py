@@ -22,8 +22,11 @@ from scaffold.origin.identity import is_same
 from scaffold.origin.render import RefusedAnswer, Rendering
 from scaffold.origin.rendered import Rendered, cache_store, render_new, render_old
 from scaffold.origin.source import Template
+from scaffold.origin.unrun import Unrun
 from scaffold.project.project import Project
 from scaffold.project.record import Record, answers_in, parse
+
+Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -89,9 +92,9 @@ def prepare(
     renderings = cache_store(work, project.form)
     by_hand = edited.look(project, old, record, renderings, work)
 
-    def render(given: answers.Answers, asks: bool = False) -> Rendered:
+    def render(given: answers.Answers, asks: bool = False, tell: Tell | None = None) -> Rendered:
         facts = (new, project, record.answers, given, renderings, work)
-        return render_new(*facts, asks=asks, since=old)
+        return render_new(*facts, asks=asks, since=old, tell=tell)
 
     store = merge_store(project, renderings, work)
     here = (project.name, project.shown, project.words)
@@ -116,7 +119,7 @@ def prepare(
         return Prepared(plan, proposal, store, rendered.answers or "")
 
     if asks:
-        done = _after_questions(lambda asks: render(given, asks), prepared, empty, given)
+        done = _after_questions(lambda *how: render(given, *how), prepared, empty, given)
     else:
         done = prepared(render(given))
     _tell_move(done.answers, project.answers_file, new.url)
@@ -124,7 +127,7 @@ def prepare(
 
 
 def _after_questions(
-    render: Callable[[bool], Rendered],
+    render: Callable[[bool, Tell | None], Rendered],
     prepared: Callable[[Rendered], Prepared],
     empty: Plan,
     given: answers.Answers,
@@ -135,7 +138,7 @@ def _after_questions(
     """
     told = empty
     try:
-        rendered = render(False)
+        rendered = render(False, None)
         found = prepared(rendered)
         if not rendered.rendering.unanswered:
             return found
@@ -147,9 +150,17 @@ def _after_questions(
     if told != empty:
         report.show(told)
         console.detail("The questions that follow may change it; this is with their defaults.\n")
-    else:
-        console.detail("\nThe plan depends on your answers.\n")
-    return replace(prepared(render(True)), told=told)
+        return replace(prepared(render(True, None)), told=told)
+    console.detail("\nThe plan depends on your answers.\n")
+    said = [""]
+
+    def tell(message: str) -> None:
+        if message not in said:
+            report.quote(message)
+            said.append(message)
+
+    done = prepared(render(True, tell))
+    return replace(done, told=replace(empty, unrun=Unrun(before=said[-1])))
 
 
 def _answers_after(rendered: Rendered, project: Project, new: Template) -> answers.Answers:

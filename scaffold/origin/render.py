@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, Literal
 
 from scaffold.ground import console
 from scaffold.ground.errors import Exit, ScaffoldError
@@ -98,7 +98,7 @@ def render(
         updating: leave out what the template excludes from updates.
         exclude: more patterns of files to leave out.
         since: the version that a project is updated from, if it is.
-        tell: is given the message for those who make a project, before anything is asked.
+        tell: is given the message that comes before, before anything is asked.
         shown: the project's folder, as the person calls it.
 
     """
@@ -170,7 +170,8 @@ def _copy(
     extensions.check(listed, template)
     if extensions.foreign(listed):  # trusted: as with plain copier it may call git
         os.environ["PATH"] = path
-    token = _operation.set("update" if updating else "copy")
+    verb: Literal["update", "copy"] = "update" if updating else "copy"
+    token = _operation.set(verb)
     try:
         with Worker(
             src_path=template.url,
@@ -186,7 +187,7 @@ def _copy(
         ) as worker:
             worker.__dict__["template"] = theirs
             if tell:
-                tell(unrun.message(worker, theirs._raw_config, "before_copy", shown))
+                tell(unrun.message(worker, theirs._raw_config, f"before_{verb}", shown))
             worker.run_copy()
             written, matches = str(worker.answers_relpath), worker.match_skip
             used = worker.answers.combined

@@ -8,7 +8,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache as cache_result
@@ -133,6 +133,7 @@ def render_new(
     *,
     asks: bool,
     since: Template | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Rendered:
     """Render a version for answers given before, and some given now; keep it for the next update.
 
@@ -146,6 +147,7 @@ def render_new(
         work: scratch folder.
         asks: ask on the terminal what has no answer.
         since: the version that the project is updated from.
+        tell: is given what the template says before, before anything is asked.
 
     """
     name, answers_file = project.name, project.answers_file
@@ -167,6 +169,7 @@ def render_new(
             answers_file=answers_file,
             updating=True,
             since=since,
+            tell=tell,
             shown=project.shown,
         )
     text: str | None = record.read(seed)

@@ -249,12 +249,14 @@ def test_before_a_question_without_a_default_there_is_what_is_new(
     source: Path, project: Path, env: dict[str, str]
 ) -> None:
     news = "# 3.0.0\n\n- Colours.\n"
-    commit(source, {"copier.yml": COLOUR, "CHANGELOG.md": news}, tag="v3.0.0")
+    questions = f"_message_before_update: Careful.\n{COLOUR}"
+    commit(source, {"copier.yml": questions, "CHANGELOG.md": news}, tag="v3.0.0")
     before = look(project)
     person = Person(project, "update", env=env).see("- Colours.").see("depends on your answers")
+    person.see("Careful.")
     person.see("Which colour?").press("red", ENTER).see("The plan").see("colour: 'red'")
     assert person.see("Apply?").press("n", ENTER).end() == 0
-    assert person.screen.count("- Colours.") == 1
+    assert [person.screen.count(text) for text in ("- Colours.", "Careful.")] == [1, 1]
     assert look(project) == before
 
 
