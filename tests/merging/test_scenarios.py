@@ -26,7 +26,8 @@ def test_scenario(scenario: Scenario, tmp_path: Path) -> None:
     done = command("update", place, *arguments(scenario, place))
     assert done.returncode == scenario.code, done.stderr
     after = take_stock(place)
-    harmless(place, before, after)
+    conflicts = scenario.code == 3 and not scenario.unchanged
+    harmless(place, before, after, has_message=conflicts)
     for word in scenario.says:
         assert word in done.stdout + done.stderr
     if scenario.unchanged:
@@ -64,10 +65,18 @@ def arguments(scenario: Scenario, place: Place) -> list[str]:
     return [*path, *words, "--defaults", *(["--json"] if scenario.json else [])]
 
 
-def harmless(place: Place, before: Stock, after: Stock) -> None:
-    """Nothing is lost, and nothing is touched that is not the project's."""
+def harmless(place: Place, before: Stock, after: Stock, *, has_message: bool = False) -> None:
+    """Nothing is lost, and nothing is touched that is not the project's.
+
+    Where there are conflicts, `git commit` has its message prepared.
+    """
     assert before.lost(after) == set()
-    assert before.forbidden(place) == after.forbidden(place)
+    had, has = before.forbidden(place), after.forbidden(place)
+    if has_message:
+        (message,) = has.keys() - had.keys()
+        assert message.endswith("/MERGE_MSG")
+        del has[message]
+    assert had == has
 
 
 def identical(before: Stock, after: Stock) -> bool:
