@@ -111,7 +111,7 @@ def prepare(
             missed := lost.find(changes, given, rendered, render, renderings)
         ):
             lost.refuse(missed, new.version, questions)
-        _refuse_refused(changes, new.version)
+        _refuse_refused(changes, new.version, questions)
         changes += tuple(change for change in by_hand if change.question not in given)
         skips = rendered.rendering.skips
         proposal = propose(project, store, base, rendered.tree, new.version, skips)
@@ -173,13 +173,24 @@ def _answers_after(rendered: Rendered, project: Project, new: Template) -> answe
     return answers_in(rendered.answers, Path(project.answers_file))
 
 
-def _refuse_refused(changes: tuple[AnswerChange, ...], version: str) -> None:
+def _refuse_refused(
+    changes: tuple[AnswerChange, ...], version: str, questions: answers.Questions
+) -> None:
+    """Refuse to put defaults in the place of answers that the new version does not take.
+
+    The default is no advice where there are choices: what the person had may have got a new name.
+    """
     refused = [change for change in changes if change.change == "refused"]
     if refused:
         said = "; ".join(f"{c.question}: {c.old!r} would become {c.new!r}" for c in refused)
+        first = refused[0]
+        choices = answers.choices(questions.asked.get(first.question, {}))
+        example = f"--data {first.question}="
         raise ScaffoldError(
             f"{version} refuses recorded answers: {said}",
-            f"say what to use, e.g. --data {refused[0].question}={refused[0].new}",
+            f"say what to use: {example}..., one of {', '.join(choices)}"
+            if choices
+            else f"say what to use, e.g. {example}{first.new}",
             Exit.USAGE,
         )
 

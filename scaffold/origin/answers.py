@@ -123,6 +123,19 @@ def of_their_types(answers: Answers, questions: Questions) -> Answers:
     }
 
 
+def choices(question: Mapping[str, object]) -> list[str]:
+    """Return the values that a question allows, as far as it lists them without a condition."""
+    listed = question.get("choices")
+    if isinstance(listed, dict):
+        listed = list(listed.values())
+    if not isinstance(listed, list):  # none, or one template for all
+        return []
+    values = [it[1] if isinstance(it, list) and len(it) == 2 else it for it in listed]
+    plain = [value for value in values if isinstance(value, (str, int, float))]
+    texts = [str(value) for value in plain]
+    return texts if len(plain) == len(values) and not any("{" in text for text in texts) else []
+
+
 def _mismatch(value: object, question: Mapping[str, object]) -> str | None:
     """Return what is wrong with the type of an answer; text is read as copier reads it."""
     kind = question.get("type") or type(question.get("default")).__name__

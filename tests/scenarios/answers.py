@@ -21,6 +21,12 @@ TEXT = {"a.txt": nine(), "about.txt.jinja": "{{ size }} {{ ci|default('none') }}
 LAB = {"copier.yml": SIZE + CHOICE.format("gitlab", "github, gitlab"), **TEXT}
 HUB = {"copier.yml": SIZE + CHOICE.format("github", "github, forgejo"), "a.txt": nine(THEIRS)}
 TEAM = "team:\n  type: str\n  default: fraud\n"
+LABELLED = """\
+ci:
+  type: str
+  default: github
+  choices: [[GitHub, github], [Own, lab-and-runners]]
+"""
 DEPENDS = """\
 image:
   type: str
@@ -107,7 +113,13 @@ SCENARIOS = (
         "a choice that the new version refuses is named, with the default",
         (LAB, HUB),
         code=2,
-        says=("ci", "gitlab", "github"),
+        says=("ci: 'gitlab' would become 'github'", "--data ci=..., one of github, forgejo"),
+    ),
+    Scenario(
+        "a choice that got another name is found among those that have a label",
+        (LAB, {**HUB, "copier.yml": SIZE + LABELLED}),
+        code=2,
+        says=("'gitlab' would become 'github'", "--data ci=..., one of github, lab-and-runners"),
     ),
     Scenario(
         "a refused choice is named even in a dry run",
