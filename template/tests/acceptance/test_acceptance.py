@@ -9,7 +9,6 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -30,17 +29,13 @@ def client() -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="module")
-def docs(client: httpx.Client) -> Any:
-    """What the server's documentation says about the body of /predict."""
-    predict = client.get("/openapi.json").raise_for_status().json()["paths"]["/predict"]["post"]
-    return predict["requestBody"]["content"]["application/json"]
-
-
-@pytest.fixture(scope="module")
-def rows(docs: Any) -> list[Row]:
+def rows(client: httpx.Client) -> list[Row]:
     """Rows as a client sends them."""
-    golden = json.loads(Path(ROWS).read_text("utf-8"))["rows"] if ROWS else []
-    return golden[:50] or [docs["examples"]["one row"]["value"]]
+    if ROWS:
+        return list(json.loads(Path(ROWS).read_text("utf-8"))["rows"][:50])
+    predict = client.get("/openapi.json").raise_for_status().json()["paths"]["/predict"]["post"]
+    body = predict["requestBody"]["content"]["application/json"]
+    return [body["examples"]["one row"]["value"]]
 
 
 def test_the_server_is_ready_and_is_the_release_that_was_asked_for(client: httpx.Client) -> None:
