@@ -36,7 +36,7 @@ def diff(
     record = project.recorded()
     with scratch() as work:
         trust.check(project, record.url, work)
-        source = open_recorded(record.url, work, head=to == HEAD, trusted=trusted)
+        source = open_recorded(record.url, work, project.folder, head=to == HEAD, trusted=trusted)
         template = source.at(to or record.version)
         renderings = cache_store(work, project.form)
         name, file = project.name, project.answers_file

@@ -152,7 +152,7 @@ def _status(project: Project, work: Path, trusted: bool) -> Status:
     except trust.Unseen as error:  # nothing is said against the template, so nothing is refused
         return replace(unknown, problem=error.cause, remedy=error.remedy)
     try:
-        source = open_recorded(record.url, work, trusted=trusted)
+        source = open_recorded(record.url, work, project.folder, trusted=trusted)
         if source.is_moving(record.version):
             moved = f"{record.version} is moved along with newer versions, so the project's is "
             return replace(unknown, problem=f"{moved}not known")

@@ -116,7 +116,7 @@ def _source(project: Project, record: Record, request: Request, work: Path) -> S
     if request.template is not None:
         return open_named(request.template, record.url, work, head=head, trusted=request.trust)
     trust.check(project, record.url, work)
-    return open_recorded(record.url, work, head=head, trusted=request.trust)
+    return open_recorded(record.url, work, project.folder, head=head, trusted=request.trust)
 
 
 def _is_current(source: Source, record: Record, to: str | None) -> str | None:

@@ -12,7 +12,7 @@ from scaffold.ground import git, installed
 from scaffold.ground.errors import Exit, ScaffoldError
 from scaffold.origin import bundle
 from scaffold.origin.identity import SHORT, expand_short, is_same, is_url
-from scaffold.origin.source import HEAD, Source, Template
+from scaffold.origin.source import CONFIGS, HEAD, Source, Template
 
 PACKAGE = Path(__file__).resolve().parent.parent
 # A user name that is as long, or begins so, is rather a token.
@@ -60,9 +60,31 @@ def _find(template: str | None, work: Path, *, head: bool) -> Source:
     return Source(url, address, work)
 
 
-def open_recorded(url: str, work: Path, *, head: bool = False, trusted: bool = False) -> Source:
-    """Find the template that an answers file names, and keep calling it by that name."""
-    return replace(open_source(url, work, head=head, trusted=trusted), url=url)
+def open_recorded(
+    url: str, work: Path, project: Path, *, head: bool = False, trusted: bool = False
+) -> Source:
+    """Find the template that a project's answers file names, and keep calling it by that name.
+
+    A path that is no whole one counts from where one stands, as in copier; elsewhere it leads
+    nowhere, to something else, or to the project itself.
+    """
+    try:
+        source = open_source(url, work, head=head, trusted=trusted)
+    except ScaffoldError as error:
+        if is_url(url) or Path(url).is_absolute():
+            raise
+        raise _astray(url, error.cause) from error
+    if source.folder == project and not any((project / name).is_file() for name in CONFIGS):
+        raise _astray(url, f"{project} is the project itself, and no template")
+    return replace(source, url=url)
+
+
+def _astray(url: str, cause: str) -> ScaffoldError:
+    return ScaffoldError(
+        f"the answers file names the template by a path that is right only where it was written "
+        f"({url}): {cause}",
+        "say where the template is: `mlops-scaffold update --template URL`",
+    )
 
 
 def open_named(

@@ -15,6 +15,7 @@ from scaffold.origin import bundle, unreachable, versions
 from scaffold.origin.extract import extracted, known
 
 HEAD = "HEAD"
+CONFIGS = ("copier.yml", "copier.yaml")
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Template:
     @property
     def config(self) -> str:
         """Its settings and questions, as text; nothing where it has none."""
-        return self.read("copier.yml") or self.read("copier.yaml") or ""
+        return next(filter(None, map(self.read, CONFIGS)), "")
 
     def read(self, name: str) -> str | None:
         """Return the text of a file at the template's root, or None when there is none."""

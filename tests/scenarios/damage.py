@@ -161,6 +161,20 @@ SCENARIOS = (
         then=MERGED,
         after=(retold,),
     ),
+    Scenario(
+        "a template that is named by the path from where somebody stood says what to type",
+        A,
+        from_the_start("{place.template}", "../nowhere/template"),
+        code=1,
+        says=("right only where it was written (../nowhere/template)", "update --template URL"),
+    ),
+    Scenario(
+        "a project is never taken for its own template",
+        A,
+        from_the_start("{place.template}", "{place.project}"),
+        code=1,
+        says=("is the project itself", "update --template URL"),
+    ),
     Scenario("a template that is gone", A, gone, code=1, says=("template",)),
     Scenario(
         "a template that cannot be reached",
