@@ -16,7 +16,7 @@ from scaffold.merging import edited
 from scaffold.merging.plan import AnswerChange, Plan
 from scaffold.merging.prepare import prepare, refuse_uncommitted_answers
 from scaffold.merging.proceed import Options, current, proceed, refuse_unfinished
-from scaffold.origin import answers, trust
+from scaffold.origin import answers, trust, versions
 from scaffold.origin.address import open_named, open_recorded
 from scaffold.origin.render import preload
 from scaffold.origin.rendered import cache_store
@@ -141,6 +141,8 @@ def _is_current(source: Source, record: Record, to: str | None) -> str | None:
     if found.ahead:
         said = f"is already at {record.version}, after the template's newest {found.unit} "
         said += found.newest
+        if record.version not in source.tags and not versions.is_commit(record.version):
+            said += f"; it has no {record.version} itself, so that tag is gone or still to come"
     if found.prerelease:
         said += f"; newer is the pre-release {found.prerelease} (`--to {found.prerelease}`)"
     return said

@@ -91,6 +91,20 @@ def test_a_template_without_tags_is_followed_by_its_commits(tmp_path: Path) -> N
     assert (made / "a.txt").read_text() == NEW.replace("one", "mine: one")
 
 
+def test_a_version_past_the_newest_that_the_template_lacks_is_said_to_be_missing(
+    tmp_path: Path,
+) -> None:
+    source = template(tmp_path / "t", FILES, "v1.0.0")
+    commit(source, {"a.txt": NEW}, tag="v1.1.0")
+    made = new(source, tmp_path / "p")
+    sh("git", "tag", "-d", "v1.1.0", cwd=source)
+    done = cli("update", made)
+    assert done.returncode == 0
+    assert "already at v1.1.0, after the template's newest release v1.0.0; it has no v1.1.0" in (
+        done.stdout
+    )
+
+
 def test_a_project_that_is_ahead_of_the_newest_release_is_not_called_behind(
     tmp_path: Path,
 ) -> None:
@@ -102,7 +116,8 @@ def test_a_project_that_is_ahead_of_the_newest_release_is_not_called_behind(
     ahead = cli("status", made)
     assert ahead.returncode == 0
     assert "after the newest release v1.0.0" in ahead.stdout
-    assert "after the template's newest release v1.0.0" in cli("update", made).stdout
+    current = cli("update", made).stdout
+    assert "after the template's newest release v1.0.0\n" in current
     bare = sh("git", "rev-parse", "--short", "HEAD", cwd=source).strip()
     answers = made / ".copier-answers.yml"
     commit(made, {answers.name: answers.read_text().replace(recorded(made), bare)})
