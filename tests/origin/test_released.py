@@ -55,12 +55,15 @@ def test_an_untouched_project_of_each_release_becomes_what_new_makes_today(
         assert tree(twin) == today, sh("git", "status", "--short", cwd=twin)
 
 
-def test_an_edited_project_of_the_first_release_keeps_its_edits(
-    template: tuple[Path, list[str]], tmp_path: Path
+@pytest.mark.parametrize("release", ["v0.1.0", "v0.2.0"])
+def test_an_edited_project_of_an_earlier_release_keeps_its_edits(
+    template: tuple[Path, list[str]], tmp_path: Path, release: str
 ) -> None:
     source, _ = template
-    project = made(tmp_path / "churn-model", source, "v0.1.0")
+    project = made(tmp_path / "churn-model", source, release)
     edits = {
+        "src/churn_model/data.py": ("1, 60)", "2, 60)"),
+        "ops/environments.toml": ("latency_ms = 250", "latency_ms = 400"),
         "src/churn_model/train.py": ("LogisticRegression(", "LogisticRegression(C=0.5, "),
         "pyproject.toml": ("expires_after_days = 90", "expires_after_days = 30"),
     }
