@@ -15,6 +15,7 @@ from scaffold.origin import trust
 from scaffold.origin.address import open_recorded
 from scaffold.origin.rendered import cache_store, render_old
 from scaffold.origin.source import HEAD
+from scaffold.origin.standing import recorded
 from scaffold.placing.journal import find, settle
 
 
@@ -37,7 +38,7 @@ def diff(
     with scratch() as work:
         trust.check(project, record.url, work)
         source = open_recorded(record.url, work, project.folder, head=to == HEAD, trusted=trusted)
-        template = source.at(to or record.version)
+        template = source.at(to) if to else recorded(source, record.version, project.shown)
         renderings = cache_store(work, project.form)
         name, file = project.name, project.answers_file
         tree = render_old(template, project, record.answers, renderings, work)

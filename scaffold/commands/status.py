@@ -22,7 +22,7 @@ from scaffold.origin import trust
 from scaffold.origin.address import open_recorded
 from scaffold.origin.rendered import cache_store
 from scaffold.origin.source import Source, Template
-from scaffold.origin.standing import Standing, standing
+from scaffold.origin.standing import Standing, lacking, recorded, standing
 from scaffold.project import history
 from scaffold.project.project import Project, find_project
 from scaffold.project.record import Record
@@ -156,7 +156,7 @@ def _status(project: Project, work: Path, trusted: bool) -> Status:
         if source.is_moving(record.version):
             moved = f"{record.version} is moved along with newer versions, so the project's is "
             return replace(unknown, problem=f"{moved}not known")
-        found = replace(unknown, standing=standing(source, record.version))
+        found = replace(unknown, standing=_standing(project, source, record.version))
     except ScaffoldError as error:
         return replace(unknown, problem=error.cause, remedy=error.remedy)
     try:
@@ -166,12 +166,21 @@ def _status(project: Project, work: Path, trusted: bool) -> Status:
         return replace(found, problem=error.cause, remedy=error.remedy)
 
 
+def _standing(project: Project, source: Source, version: str) -> Standing:
+    try:
+        return standing(source, version)
+    except ScaffoldError as error:
+        if error.code != Exit.USAGE:
+            raise
+        raise lacking(source, version, project.shown) from error
+
+
 def _compared(
     project: Project, source: Source, record: Record, work: Path
 ) -> tuple[list[Difference], tuple["AnswerChange", ...]]:
     """Return the files that differ, and the answers that were changed by hand."""
     store = cache_store(work, project.form)
-    template = source.at(record.version)
+    template = recorded(source, record.version, project.shown)
     with suppress(ScaffoldError):  # damaged: the other process repairs it
         if tree := kept_tree(template, project, record.answers, store):
             by_hand = _by_hand(project, template, record, store, work)

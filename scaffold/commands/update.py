@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scaffold.ground import console, git
-from scaffold.ground.errors import Exit, ScaffoldError
+from scaffold.ground.errors import ScaffoldError
 from scaffold.ground.scratch import scratch
 from scaffold.merging import edited
 from scaffold.merging.plan import AnswerChange, Plan
@@ -21,7 +21,7 @@ from scaffold.origin.address import open_named, open_recorded
 from scaffold.origin.render import preload
 from scaffold.origin.rendered import cache_store
 from scaffold.origin.source import HEAD, Source, Template
-from scaffold.origin.standing import goes_aside, goes_back, standing
+from scaffold.origin.standing import goes_aside, goes_back, recorded, standing
 from scaffold.placing.journal import find, locked
 from scaffold.project.project import Project
 from scaffold.project.record import Record
@@ -64,7 +64,7 @@ def update(request: Request) -> int:
             return current(plan, f"{project.name} {said}", options)
         preload()
         refuse_uncommitted_answers(project)
-        old, new = _old(source, record), source.at(request.to)
+        old, new = _old(project, source, record), source.at(request.to)
         _refuse_older(source, old, new)
         if goes_aside(source, old, new):
             console.note(
@@ -148,22 +148,15 @@ def _is_current(source: Source, record: Record, to: str | None) -> str | None:
     return said
 
 
-def _old(source: Source, record: Record) -> Template:
+def _old(project: Project, source: Source, record: Record) -> Template:
     if source.is_moving(record.version):
         raise ScaffoldError(
             f"the answers file names the version {record.version!r}, which is moved along with "
             "newer ones, so what the project was made from is not known",
-            f"find the nearest one: `mlops-scaffold adopt . --template {shlex.quote(source.url)}`",
+            f"find the nearest one: `mlops-scaffold adopt {shlex.quote(project.shown)} --template "
+            f"{shlex.quote(source.url)}`",
         )
-    try:
-        return source.at(record.version)
-    except ScaffoldError as error:
-        if error.code != Exit.USAGE:
-            raise
-        raise ScaffoldError(
-            f"the template has no version {record.version!r}, which the answers file names",
-            f"find the nearest one: `mlops-scaffold adopt . --template {shlex.quote(source.url)}`",
-        ) from error
+    return recorded(source, record.version, project.shown)
 
 
 def _refuse_older(source: Source, old: Template, new: Template) -> None:

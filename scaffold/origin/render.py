@@ -22,7 +22,7 @@ from typing import Any, Literal
 from scaffold.ground import console
 from scaffold.ground.errors import Exit, ScaffoldError
 from scaffold.origin import extensions, unrun
-from scaffold.origin.answers import Answers, jinja_extensions
+from scaffold.origin.answers import Answers, choices, jinja_extensions, read_questions
 from scaffold.origin.source import Template
 from scaffold.origin.unrun import Unrun
 
@@ -247,13 +247,18 @@ def _replace(environment: Mapping[str, str]) -> None:
     os.environ.update(environment)
 
 
+def _one_of(template: Template, question: str) -> str:
+    listed = choices(read_questions(template).asked.get(question, {}))
+    return f", one of {', '.join(listed)}" if listed else ""
+
+
 def _explained(error: Exception, template: Template) -> ScaffoldError:
     """Say in our words what copier, jinja2, yaml or git could not do."""
     text = str(error).strip() or type(error).__name__
     if found := _REQUIRED.search(text):
         return ScaffoldError(
             f"the question {found[1]!r} has no answer and no default",
-            f"give it with --data {found[1]}=...",
+            f"give it with --data {found[1]}=..." + _one_of(template, found[1]),
             Exit.USAGE,
         )
     if found := _INVALID.search(text):

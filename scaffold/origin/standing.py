@@ -3,10 +3,11 @@
 Versions that PEP 440 does not order (`template-v1.0.0`, a bare commit) are ordered by history.
 """
 
+import shlex
 from contextlib import suppress
 from dataclasses import dataclass
 
-from scaffold.ground.errors import ScaffoldError
+from scaffold.ground.errors import Exit, ScaffoldError
 from scaffold.origin import versions
 from scaffold.origin.source import HEAD, Source, Template
 
@@ -28,6 +29,28 @@ class Standing:
     def distance(self) -> str:
         """The number in words."""
         return f"{self.behind} {self.unit}{'s'[: self.behind != 1]} behind"
+
+
+def recorded(source: Source, version: str, project: str) -> Template:
+    """Return the version that a project's answers file names, or say how to get on without it.
+
+    `project` is where it is, as the person calls it.
+    """
+    try:
+        return source.at(version)
+    except ScaffoldError as error:
+        if error.code != Exit.USAGE:
+            raise
+        raise lacking(source, version, project) from error
+
+
+def lacking(source: Source, version: str, project: str) -> ScaffoldError:
+    """Say that the recorded version is gone: rewritten history, a deleted tag."""
+    where = f"{shlex.quote(project)} --template {shlex.quote(source.url)}"
+    return ScaffoldError(
+        f"the template has no version {version!r}, which the answers file names",
+        f"find the nearest one: `mlops-scaffold adopt {where}`",
+    )
 
 
 def standing(source: Source, version: str) -> Standing:

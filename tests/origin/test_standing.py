@@ -105,6 +105,20 @@ def test_a_version_past_the_newest_that_the_template_lacks_is_said_to_be_missing
     )
 
 
+def test_a_commit_that_the_template_has_no_more_leads_to_adopt_from_every_verb(
+    tmp_path: Path,
+) -> None:
+    source = template(tmp_path / "t", FILES, None)
+    made = new(source, tmp_path / "p")
+    answers = made / ".copier-answers.yml"
+    commit(made, {answers.name: answers.read_text().replace(recorded(made), "85694ff")})
+    for verb in ("status", "update", "diff"):
+        done = cli(verb, made)
+        assert done.returncode == 1
+        assert "no version '85694ff', which the answers file names" in done.stderr
+        assert f"`mlops-scaffold adopt {made} --template {source}`" in done.stderr
+
+
 def test_a_project_that_is_ahead_of_the_newest_release_is_not_called_behind(
     tmp_path: Path,
 ) -> None:

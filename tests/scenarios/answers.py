@@ -103,6 +103,12 @@ SCENARIOS = (
         says=("team", "--data"),
     ),
     Scenario(
+        "a new question without a default names its choices",
+        ({"a.txt": nine()}, asks(SIZE + "ci:\n  type: str\n  choices: {Lab: lab, Hub: hub}\n")),
+        code=2,
+        says=("'ci' has no answer and no default", "--data ci=..., one of lab, hub"),
+    ),
+    Scenario(
         "a new question without a default takes what --data says",
         ({"a.txt": nine()}, asks(SIZE + "team:\n  type: str\n")),
         args=("--data", "team=risk"),
