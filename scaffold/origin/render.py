@@ -127,6 +127,12 @@ def render(
             if error.errno in _MACHINES:
                 raise
             raise _explained(error, template) from error
+        except SystemExit as error:  # code of the template that the person trusts
+            raise ScaffoldError(
+                f"{template.url} {template.version} cannot be rendered: its own code, an extension "
+                f"of Jinja, ended with {error.code!r}",
+                "look above at what it says, and at what it needs on this machine",
+            ) from error
         except Exception as error:  # bare TypeError, ValueError, yaml and plumbum errors as well
             if isinstance(error.__cause__, EOFError):  # Ctrl-D at a question
                 raise KeyboardInterrupt from error

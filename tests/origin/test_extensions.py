@@ -204,3 +204,17 @@ def test_a_trusted_extension_works_as_under_copier_and_leaves_nothing_behind(
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "p/hello.txt").read_text() == "Ada\n"
     assert not (tmp_path / "lib/__pycache__").exists()
+
+
+def test_a_trusted_extension_that_ends_the_program_is_an_error_of_the_template(
+    tmp_path: Path,
+) -> None:
+    code = "raise SystemExit(127)\n"
+    write(tmp_path / "modules", {"leaves.py": code})
+    source = template(tmp_path / "t", lists("leaves.Extension"))
+    env = {"PYTHONPATH": str(tmp_path / "modules")}
+    done = support.cli("new", tmp_path / "p", "--template", source, "--trust", env=env)
+    assert done.returncode == 1
+    assert "v1.0.0 cannot be rendered: its own code" in done.stderr
+    assert "ended with 127" in done.stderr
+    assert not (tmp_path / "p").exists()
