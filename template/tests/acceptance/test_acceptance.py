@@ -23,7 +23,7 @@ Row = dict[str, object]
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
-    headers = {"x-release": RELEASE} if RELEASE else {}
+    headers = {"x-release": RELEASE, "x-probe": "1"} if RELEASE else {}
     with httpx.Client(base_url=URL, headers=headers, timeout=10, trust_env=False) as client:
         yield client
 
