@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,23 +37,26 @@ def images(stocked: Shop, containers: str) -> list[str]:
 
 
 @pytest.fixture
-def small(tmp_path: Path, containers: str) -> Iterator[str]:
+def small(containers: str) -> Iterator[str]:
     """The address of a second engine, whose disk is full but for an empty image `empty:1`."""
     if os.getuid() != 0 or not (program := shutil.which("dockerd", path=os.defpath + ":/usr/sbin")):
         pytest.skip("only root can start a second engine with a disk of its own")
-    disk, where = tmp_path / "disk", f"unix://{tmp_path}/engine.sock"
+    short = Path(
+        tempfile.mkdtemp()
+    )  # the sockets in it may have no longer paths than 107 characters
+    disk, where = short / "disk", f"unix://{short}/engine.sock"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", disk], check=True)
     # In a network of its own, or it would take away the interface of the engine that all use.
     apart = ["--bridge=none", "--iptables=false", "--ip6tables=false", f"--host={where}"]
-    apart += [f"--data-root={disk}", f"--exec-root={tmp_path}/run", f"--pidfile={tmp_path}/pid"]
-    with (tmp_path / "log").open("wb") as log:
+    apart += [f"--data-root={disk}", f"--exec-root={short}/run", f"--pidfile={short}/pid"]
+    with (short / "log").open("wb") as log:
         words = ["unshare", "--net", program, *apart]
         process = subprocess.Popen(words, stdout=log, stderr=log)
     try:
-        with (tmp_path / "empty.tar").open("wb") as empty:
+        with (short / "empty.tar").open("wb") as empty:
             empty.write(bytes(10240))
-        add = ("import", tmp_path / "empty.tar", "empty:1")
+        add = ("import", short / "empty.tar", "empty:1")
         client = (os.environ["DOCKER"], "--host", where)
         wait_until(lambda: run(*client, *add).returncode == 0, 30, "the second engine")
         filled = run("dd", "if=/dev/zero", f"of={disk}/filler", "bs=1M")
@@ -62,6 +66,7 @@ def small(tmp_path: Path, containers: str) -> Iterator[str]:
         process.terminate()
         process.wait(30)
         subprocess.run(["umount", disk], check=True)
+        shutil.rmtree(short)
 
 
 def refusal(stocked: Shop, *verb: str, **variables: str) -> tuple[str, str]:

@@ -12,12 +12,13 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.containers import docker, inspect
 from tests.e2e.shop import Shop, wait_until
-from tests.support import run
+from tests.support import cli, run
 
 
 @pytest.fixture(scope="module")
@@ -76,23 +77,25 @@ def test_push_names_the_image_by_the_digest_that_the_registry_gives_back(
 
 
 def test_the_image_that_trains_is_pushed_only_when_asked_for(
-    shipped: Shop, image: str, registry: str
+    stocked: Shop, image: str, registry: str, tmp_path: Path
 ) -> None:
     release = image.partition(":")[2]
+    made = tmp_path / "churn-model"  # the same project, with the pipeline of one for a cluster
+    for_a_cluster = ("-d", "target=kubernetes", "--no-setup", "--no-git")
+    done = cli("new", made, "--defaults", "--ref", "HEAD", *for_a_cluster)
+    assert done.returncode == 0, done.stderr
+    shutil.copytree(
+        stocked.path / ".state" / "releases" / release, made / ".state/releases" / release
+    )
     goal = ("--release", release, "--registry", f"{registry}/apart")
-    words = (shipped.python, "-m", "ops", "push", *goal)
-    listed = shipped.path / ".state" / "releases" / release / "training.txt"  # as for a cluster
-    listed.write_text("")
-    try:
-        for answer in ("", "no", "0"):
-            done = run(*words, cwd=shipped.path, env={"TRAINING": answer})
-            assert done.returncode == 0, done.stderr
-        asked = run(*words, cwd=shipped.path, env={"TRAINING": "yes"})
-    finally:
-        listed.unlink()
-    # This project has no recipe for it, so one can see that it was looked for.
+    words = (stocked.python, "-m", "ops", "push", *goal)
+    for answer in ("", "no", "0"):
+        done = run(*words, cwd=made, env={"TRAINING": answer})
+        assert done.returncode == 0, done.stderr
+    asked = run(*words, cwd=made, env={"TRAINING": "yes"})
+    # This release brings nothing to train with, so one can see that it was looked for.
     assert asked.returncode == 1
-    assert "training" in asked.stderr, asked.stderr
+    assert '"/data" not found' in asked.stderr, asked.stderr
 
 
 def test_pushing_again_gives_the_same_digest(stocked: Shop, image: str, registry: str) -> None:
