@@ -112,7 +112,11 @@ def render(raw: dict[str, Any]) -> Part:
     ]
     above, ready = raw["above"], median(raw["ready"])
     size = Verdict(
-        "image above its base", "170 MB", f"{above:.0f} MB", above / MEGABYTES, above <= MEGABYTES
+        "image above its base",
+        f"{MEGABYTES:.0f} MB",
+        f"{above:.0f} MB",
+        above / MEGABYTES,
+        above <= MEGABYTES,
     )
     soon = Verdict("`docker run` to ready", "1 s", f"{ready:.2f} s", ready / READY, ready <= READY)
     return Part("The container image", text, [size, soon])
