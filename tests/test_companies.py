@@ -57,13 +57,14 @@ class Index(BaseHTTPRequestHandler):
     """A company's index: who has the password is sent on to where all packages are."""
 
     asked: list[str]
+    upstream: str  # where this machine gets its packages
 
     def do_GET(self) -> None:
         known = base64.b64encode(f"ada:{PASSWORD}".encode()).decode()
         if self.headers.get("Authorization") == f"Basic {known}":
             self.asked.append(self.path)
             self.send_response(302)
-            self.send_header("Location", f"https://pypi.org{self.path}")
+            self.send_header("Location", f"{self.upstream}/{self.path.removeprefix('/simple/')}")
         else:
             self.send_response(401)
             self.send_header("WWW-Authenticate", "Basic")
@@ -75,8 +76,11 @@ class Index(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def index() -> Iterator[str]:
+def index(project: Path) -> Iterator[str]:
     Index.asked = []
+    packages = tomllib.loads((project / "uv.lock").read_text())["package"]
+    [upstream] = {one["source"]["registry"] for one in packages if "registry" in one["source"]}
+    Index.upstream = upstream.rstrip("/")
     server = ThreadingHTTPServer(("127.0.0.1", 0), Index)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/simple"
