@@ -73,6 +73,12 @@ def project(shared: Path) -> Path:
     return made
 
 
+@pytest.fixture(scope="module")
+def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What our commands are run with: a cache that a file's tests share, and somebody's name."""
+    return {"MLOPS_SCAFFOLD_CACHE": str(tmp_path_factory.mktemp("cache")), **IDENTITY}
+
+
 @pytest.fixture
 def fresh_project(project: Path, tmp_path: Path, ports: Callable[[], int]) -> Path:
     """A private copy of `project` to change at will, clean, set up, and with ports of its own."""

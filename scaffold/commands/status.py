@@ -85,7 +85,7 @@ class Status:
             "answers": "valid",
             "conflicts": self.conflicts,
             "files": files and [{"path": d.path, "state": d.state} for d in files],
-            "edited": [{"question": c.question, "old": c.old, "new": c.new} for c in self.edited],
+            "edited": _as_data(self.edited),
             "problem": self.problem,
         }
 
@@ -114,7 +114,7 @@ def status(
             if found.remedy:
                 console.detail(f"   try: {found.remedy}")
         if found.edited:
-            from scaffold.merging.edited import told  # rarely needed, and not quick to import
+            from scaffold.merging.edited import told  # as above
 
             for change in found.edited:
                 console.note(told(change, project))
@@ -156,7 +156,8 @@ def _status(project: Project, work: Path, trusted: bool) -> Status:
         if source.is_moving(record.version):
             moved = f"{record.version} is moved along with newer versions, so the project's is "
             return replace(unknown, problem=f"{moved}not known")
-        found = replace(unknown, standing=_standing(project, source, record.version))
+        with lacking(source, record.version, project.shown):
+            found = replace(unknown, standing=standing(source, record.version))
     except ScaffoldError as error:
         return replace(unknown, problem=error.cause, remedy=error.remedy)
     try:
@@ -166,13 +167,12 @@ def _status(project: Project, work: Path, trusted: bool) -> Status:
         return replace(found, problem=error.cause, remedy=error.remedy)
 
 
-def _standing(project: Project, source: Source, version: str) -> Standing:
-    try:
-        return standing(source, version)
-    except ScaffoldError as error:
-        if error.code != Exit.USAGE:
-            raise
-        raise lacking(source, version, project.shown) from error
+def _as_data(by_hand: tuple["AnswerChange", ...]) -> list[dict[str, object]]:
+    if not by_hand:
+        return []
+    from scaffold.merging.edited import as_data  # rarely needed, and not quick to import
+
+    return as_data(by_hand)
 
 
 def _compared(

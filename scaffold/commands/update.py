@@ -4,7 +4,6 @@ The old and the new version are rendered with the project's answers, and Git mer
 between them into the last commit. Nothing in the project is touched until the outcome is known.
 """
 
-import shlex
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from scaffold.origin.address import open_named, open_recorded
 from scaffold.origin.render import preload
 from scaffold.origin.rendered import cache_store
 from scaffold.origin.source import HEAD, Source, Template
-from scaffold.origin.standing import goes_aside, goes_back, recorded, standing
+from scaffold.origin.standing import find_nearest, goes_aside, goes_back, recorded, standing
 from scaffold.placing.journal import find, locked
 from scaffold.project.project import Project
 from scaffold.project.record import Record
@@ -153,8 +152,7 @@ def _old(project: Project, source: Source, record: Record) -> Template:
         raise ScaffoldError(
             f"the answers file names the version {record.version!r}, which is moved along with "
             "newer ones, so what the project was made from is not known",
-            f"find the nearest one: `mlops-scaffold adopt {shlex.quote(project.shown)} --template "
-            f"{shlex.quote(source.url)}`",
+            find_nearest(source, project.shown),
         )
     return recorded(source, record.version, project.shown)
 

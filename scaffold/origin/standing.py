@@ -4,7 +4,8 @@ Versions that PEP 440 does not order (`template-v1.0.0`, a bare commit) are orde
 """
 
 import shlex
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from scaffold.ground.errors import Exit, ScaffoldError
@@ -36,21 +37,31 @@ def recorded(source: Source, version: str, project: str) -> Template:
 
     `project` is where it is, as the person calls it.
     """
-    try:
+    with lacking(source, version, project):
         return source.at(version)
+
+
+@contextmanager
+def lacking(source: Source, version: str, project: str) -> Iterator[None]:
+    """Where a version that is not there is the recorded one, say how to get on without it.
+
+    It went with rewritten history, or a deleted tag.
+    """
+    try:
+        yield
     except ScaffoldError as error:
         if error.code != Exit.USAGE:
             raise
-        raise lacking(source, version, project) from error
+        raise ScaffoldError(
+            f"the template has no version {version!r}, which the answers file names",
+            find_nearest(source, project),
+        ) from error
 
 
-def lacking(source: Source, version: str, project: str) -> ScaffoldError:
-    """Say that the recorded version is gone: rewritten history, a deleted tag."""
+def find_nearest(source: Source, project: str) -> str:
+    """Return the remedy where it is not known what a project was made from."""
     where = f"{shlex.quote(project)} --template {shlex.quote(source.url)}"
-    return ScaffoldError(
-        f"the template has no version {version!r}, which the answers file names",
-        f"find the nearest one: `mlops-scaffold adopt {where}`",
-    )
+    return f"find the nearest one: `mlops-scaffold adopt {where}`"
 
 
 def standing(source: Source, version: str) -> Standing:

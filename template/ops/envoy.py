@@ -8,13 +8,17 @@ Envoy watches the last two. A change is a new file renamed over the old one, so 
 ever closed by it. Touch this file to change how requests are routed, retried or counted.
 """
 
+import contextlib
+import errno
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import socket
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from .client import connect, until
 from .config import Environment, OpsError
@@ -157,6 +161,34 @@ def publish(environment: Environment, name: str, text: str) -> None:
     if not until(lambda: stats(environment, stat).get(stat) == version, 5):
         cause = f"Envoy of {environment.name} did not take {name}"
         raise OpsError(cause, f"see {environment.logs / 'envoy.log'}")
+
+
+def free_port(environment: Environment, ours: Callable[..., list[psutil.Process]]) -> None:
+    """Refuse a port that none of our processes holds, naming the program and the line to change."""
+    with socket.socket(socket.AF_INET6 if ":" in environment.host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((environment.host, environment.port))
+        except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                cause = f"{environment.name} cannot listen on {environment.host}: {error.strerror}"
+                raise OpsError(cause, "change its host in ops/environments.toml") from None
+            owner, words = _port_owner(environment.port)
+            if owner not in {p.pid for p in ours(environment)}:
+                cause = f"port {environment.port} of {environment.name} cannot be used"
+                remedy = f"change line {environment.port_line} of ops/environments.toml, or stop it"
+                raise OpsError(f"{cause}: {error.strerror}; {words}", remedy) from None
+
+
+def _port_owner(port: int) -> tuple[int, str]:
+    """Who listens on a port, as far as this user may know: the pid and a description."""
+    for process in psutil.process_iter(["name"]):
+        with contextlib.suppress(psutil.Error, OSError):
+            for connection in process.net_connections("inet"):
+                if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+                    where = f"{process.info['name']} (pid {process.pid}) in {process.cwd()}"
+                    return process.pid, f"{where} has it"
+    return -1, "somebody else has it"
 
 
 def stats(environment: Environment, pattern: str) -> dict[str, Any]:

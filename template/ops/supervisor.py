@@ -6,12 +6,10 @@ Touch this file to change how processes are started, stopped, restarted or logge
 """
 
 import contextlib
-import errno
 import hashlib
 import os
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import xmlrpc.client
@@ -92,14 +90,14 @@ def start(environment: Environment, releases: list[str]) -> None:
     except (OSError, xmlrpc.client.Error):  # it is gone, or its files are: the folder was moved
         if not (found := _adopted(environment)):
             stop(environment)
-            _free_port(environment)
+            envoy.free_port(environment, marked)
         for process in found:
             if KEEPER in _words(process):  # the supervisor before had taken over as well
                 process.kill()
         _write_config(environment, releases)
         _launch(environment)
     if not until(lambda: envoy.stats(environment, "server.live").get("server.live"), 10):
-        _free_port(environment)
+        envoy.free_port(environment, marked)
         raise OpsError("Envoy did not start", f"see {environment.logs / 'envoy.log'}")
 
 
@@ -185,7 +183,7 @@ def _update(environment: Environment, releases: list[str]) -> None:
     known = {p.group: p.statename for p in processes(environment)}
     changed = "envoy" in known and _envoy(environment) not in map(_words, marked(environment))
     if changed:
-        _free_port(environment)
+        envoy.free_port(environment, marked)
     for group in ("envoy", *releases):
         if group in known and (known[group] in ENDED or (group == "envoy" and changed)):
             stop_group(environment, group)
@@ -211,34 +209,6 @@ def _launch(environment: Environment) -> None:
     until(lambda: processes(environment) or child.poll() is not None, 10)
     if not processes(environment):
         raise OpsError(f"the supervisor of {environment.name} did not start", f"see {path}")
-
-
-def _free_port(environment: Environment) -> None:
-    """Refuse a port that another program holds, naming the program and the line to change."""
-    with socket.socket(socket.AF_INET6 if ":" in environment.host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((environment.host, environment.port))
-        except OSError as error:
-            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
-                cause = f"{environment.name} cannot listen on {environment.host}: {error.strerror}"
-                raise OpsError(cause, "change its host in ops/environments.toml") from None
-            owner, words = _port_owner(environment.port)
-            if owner not in {p.pid for p in marked(environment)}:
-                cause = f"port {environment.port} of {environment.name} cannot be used"
-                remedy = f"change line {environment.port_line} of ops/environments.toml, or stop it"
-                raise OpsError(f"{cause}: {error.strerror}; {words}", remedy) from None
-
-
-def _port_owner(port: int) -> tuple[int, str]:
-    """Who listens on a port, as far as this user may know: the pid and a description."""
-    for process in psutil.process_iter(["name"]):
-        with contextlib.suppress(psutil.Error, OSError):
-            for connection in process.net_connections("inet"):
-                if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
-                    where = f"{process.info['name']} (pid {process.pid}) in {process.cwd()}"
-                    return process.pid, f"{where} has it"
-    return -1, "somebody else has it"
 
 
 def _write_config(environment: Environment, releases: list[str]) -> None:

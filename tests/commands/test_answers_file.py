@@ -6,17 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import ANSWERS_FILE, IDENTITY, SMALL, Done, commit, sh, template
+from tests.support import ANSWERS_FILE, SMALL, Done, commit, sh, template
 from tests.trials import text
 from tests.warm import KILL, Trap, cli, warm
 
 CI = ".copier-answers.ci.yml"
 DEEP = ".config/copier-answers.yml"
-
-
-@pytest.fixture(scope="module")
-def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    return {"MLOPS_SCAFFOLD_CACHE": str(tmp_path_factory.mktemp("cache")), **IDENTITY}
 
 
 @pytest.fixture(scope="module")

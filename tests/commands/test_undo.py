@@ -5,16 +5,11 @@ from pathlib import Path
 import pytest
 
 from tests.kills import look
-from tests.support import ANSWERS_FILE, IDENTITY, Done, commit, sh, template, write
+from tests.support import ANSWERS_FILE, Done, commit, sh, template, write
 from tests.trials import make_project, make_template, text
 from tests.warm import cli
 
 FIRST = {"a.txt": text("a"), "b.txt": text("b"), "gone.txt": text("gone")}
-
-
-@pytest.fixture
-def env(tmp_path: Path) -> dict[str, str]:
-    return {"MLOPS_SCAFFOLD_CACHE": str(tmp_path / "cache"), **IDENTITY}
 
 
 @pytest.fixture

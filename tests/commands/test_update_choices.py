@@ -7,7 +7,7 @@ import pytest
 
 from tests.commands.test_update_terminal import ASKED, editor, new, unmerged
 from tests.kills import look
-from tests.support import ANSWERS_FILE, IDENTITY, commit, template
+from tests.support import ANSWERS_FILE, commit, template
 from tests.terminal import CTRL_C, DOWN, ENTER, Person
 
 LINES = [f"line {number}\n" for number in range(1, 31)]
@@ -19,11 +19,6 @@ def lines(**changed: str) -> str:
     """Thirty lines, of which some say something else: `line_7="mine"`."""
     new = {int(name.split("_")[1]) - 1: f"{text}\n" for name, text in changed.items()}
     return "".join(new.get(at, line) for at, line in enumerate(LINES))
-
-
-@pytest.fixture
-def env(tmp_path: Path) -> dict[str, str]:
-    return {"MLOPS_SCAFFOLD_CACHE": str(tmp_path / "cache"), **IDENTITY}
 
 
 @pytest.fixture

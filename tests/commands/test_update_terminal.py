@@ -10,7 +10,6 @@ import pytest
 from tests.kills import State, look
 from tests.support import (
     ANSWERS_FILE,
-    IDENTITY,
     clean_environment,
     cli,
     commit,
@@ -38,11 +37,6 @@ def source(tmp_path: Path) -> Path:
     files = {name: clash(name[0], "theirs") for name in ("a.txt", "b.txt")}
     commit(made, files | {"c.txt": text("c", "theirs\n")}, tag="v2.0.0")
     return made
-
-
-@pytest.fixture
-def env(tmp_path: Path) -> dict[str, str]:
-    return {"MLOPS_SCAFFOLD_CACHE": str(tmp_path / "cache"), **IDENTITY}
 
 
 @pytest.fixture

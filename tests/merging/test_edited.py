@@ -23,11 +23,6 @@ ANSWERS = ".copier-answers.yml"
 
 
 @pytest.fixture(scope="module")
-def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    return {"MLOPS_SCAFFOLD_CACHE": str(tmp_path_factory.mktemp("cache")), **IDENTITY}
-
-
-@pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory, env: dict[str, str]) -> Path:
     folder = tmp_path_factory.mktemp("made")
     source = template(folder / "t", FILES)
