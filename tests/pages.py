@@ -418,10 +418,9 @@ def _several(reader: Reader) -> str:
     return "work"
 
 
-def _empty(reader: Reader) -> str:
-    """A folder with nothing in it."""
-    reader.must("mkdir work")
-    return "work"
+def _empty(_: Reader) -> str:
+    """A home with nothing in it."""
+    return "."
 
 
 SITUATIONS: dict[str, Callable[[Reader], str]] = {

@@ -17,8 +17,8 @@ from scaffold.merging.proceed import Options, current, merge_store, proceed, ref
 from scaffold.merging.proposal import propose
 from scaffold.origin import answers, trust, versions
 from scaffold.origin.address import open_named, open_source
+from scaffold.origin.ahead import preload
 from scaffold.origin.identity import is_same
-from scaffold.origin.render import preload
 from scaffold.origin.rendered import Rendered, cache_store, render_new, render_old
 from scaffold.origin.source import HEAD, Source, Template
 from scaffold.placing.journal import locked

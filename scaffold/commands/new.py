@@ -17,7 +17,8 @@ from scaffold.ground.errors import Exit, ScaffoldError
 from scaffold.merging import report
 from scaffold.origin import answers
 from scaffold.origin.address import open_template
-from scaffold.origin.render import preload, render
+from scaffold.origin.ahead import preload
+from scaffold.origin.render import render
 from scaffold.origin.rendered import keep
 from scaffold.origin.source import Template
 from scaffold.origin.unrun import Unrun

@@ -17,7 +17,7 @@ from scaffold.merging.prepare import prepare, refuse_uncommitted_answers
 from scaffold.merging.proceed import Options, current, proceed, refuse_unfinished
 from scaffold.origin import answers, trust, versions
 from scaffold.origin.address import open_named, open_recorded
-from scaffold.origin.render import preload
+from scaffold.origin.ahead import preload
 from scaffold.origin.rendered import cache_store
 from scaffold.origin.source import HEAD, Source, Template
 from scaffold.origin.standing import find_nearest, goes_aside, goes_back, recorded, standing

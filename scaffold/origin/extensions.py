@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Mapping
 
 from scaffold.ground.errors import Exit, ScaffoldError
+from scaffold.origin.ahead import await_import
 from scaffold.origin.identity import identity, is_same
 from scaffold.origin.source import Template
 
@@ -70,6 +71,7 @@ def _is_known(name: str) -> bool:
     module, _, attribute = name.rpartition(".")
     if module != "jinja2.ext":
         return name in _PURE
+    await_import()
     from jinja2 import ext
 
     found = getattr(ext, attribute, ext.Extension)  # one that is gone is for Jinja to refuse
@@ -80,6 +82,7 @@ def _settings() -> list[str]:
     """Return what the person trusts on this machine, from copier's own settings."""
     if not os.path.isabs(os.environ.get(_SETTINGS, "/")):  # noqa: PTH117
         return []  # it would be looked for where one stands: in the project
+    await_import()
     from copier._settings import SettingsModel
 
     try:

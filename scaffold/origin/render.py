@@ -6,22 +6,21 @@ raises leaves here as our one error type.
 """
 
 import errno
-import importlib
 import os
 import re
 import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Thread
 from typing import Any, Literal
 
 from scaffold.ground import console
 from scaffold.ground.errors import Exit, ScaffoldError
 from scaffold.origin import extensions, unrun
+from scaffold.origin.ahead import await_import
 from scaffold.origin.answers import Answers, choices, jinja_extensions, read_questions
 from scaffold.origin.source import Template
 from scaffold.origin.unrun import Unrun
@@ -33,16 +32,6 @@ _INVALID = re.compile(
     r"(?:Invalid choice for '(.+?)'|Validation error for question '(.+?)'): (.+)", re.DOTALL
 )
 _MODULE = re.compile(r"No module named '(.+?)'")
-
-
-def preload() -> None:
-    """Import copier beside whatever waits for git meanwhile."""
-
-    def load() -> None:
-        with suppress(Exception):  # `render` imports it again and reports the error
-            importlib.import_module("copier")
-
-    Thread(target=load, daemon=True).start()
 
 
 class RefusedAnswer(ScaffoldError):
@@ -102,6 +91,7 @@ def render(
         shown: the project's folder, as the person calls it.
 
     """
+    await_import()
     path = os.environ.get("PATH", os.defpath)
     with _inside(work), warnings.catch_warnings(record=True) as raised:
         warnings.simplefilter("always", UserWarning)
