@@ -89,6 +89,22 @@ def test_after_envoy_is_killed_the_supervisor_brings_it_back(shop: Shop) -> None
     assert shop.served() == release
 
 
+def test_up_takes_longer_on_a_machine_that_is_far_too_busy_and_does_not_fail(shop: Shop) -> None:
+    release = shop.served()
+    assert shop.ops("down").returncode == 0
+    words = [sys.executable, "-c", "while True: pass"]
+    busy = [subprocess.Popen(words) for _ in range(13)]  # the load average follows a minute later
+    try:
+        done = shop.ops("up", seconds=300)
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert shop.served() == release
+    assert shop.status()["health"].endswith("/2 ready")
+
+
 @BOTH
 def test_a_server_that_hangs_costs_no_request_is_named_and_started_anew_by_up(shop: Shop) -> None:
     release = shop.served()

@@ -94,7 +94,7 @@ def test_a_safe_request_id_is_kept_and_logged_once_without_values(server: Server
     (line,) = [line for line in lines(server) if line.get("request_id") == name]
     keys = {"time", "level", "request_id", "method", "path", "status", "ms", "release"}
     assert set(line) == keys
-    assert "13.37" not in server.log.read_text()
+    assert "13.370071" not in server.log.read_text()
 
 
 def test_a_client_that_leaves_in_the_middle_is_no_error(server: Server) -> None:

@@ -58,7 +58,6 @@ class Report:
     model_sha256: str | None = None
     skill: float | None = None
     metric: str = METRIC
-    worst_slice: Slice | None = None
     slices: dict[str, Slice] = field(default_factory=dict)
     champion: Slice | None = None
 
@@ -176,8 +175,6 @@ def hold(candidate: Path, champion: Path, limits: Limits) -> tuple[Report, list[
         return report, []
     report.slices = slices = measure(model, rows)
     report.skill = slices[ALL].skill
-    large = [s for s in slices.values() if s.rows >= limits["min_slice_rows"] and s.name != ALL]
-    report.worst_slice = min(large, key=lambda part: part.skill, default=None)
     best, report.note = champion_slices(champion, rows)
     report.champion = best.get(ALL)
     report.reasons = list(judge(slices, best, limits))
