@@ -24,7 +24,7 @@ import pandas as pd
 
 from . import golden
 from .data import SCHEMA, SLICES
-from .model import ARTIFACTS, Model, ModelError, load
+from .model import ARTIFACTS, FEATURES, Model, ModelError, load
 
 ALL = "all"  # the name of the slice that every row is in
 METRIC = "accuracy" if SCHEMA.classes else "mean absolute error"  # in units of the target
@@ -86,8 +86,8 @@ def measure(model: Model, rows: pd.DataFrame) -> dict[str, Slice]:
     to all rows. Raises ValueError when the target is the same in every row, as skill has no meaning
     then, and ModelError when an answer has a fault.
     """
-    matrix, target = golden.encode(rows)
-    answers = model.answers(matrix)
+    columns, target = golden.encode(rows)
+    answers = model.answers(columns)
     named = [answer["prediction"] for answer in answers]
     if SCHEMA.classes:
         said = np.array([list(answer["probabilities"].values()) for answer in answers])
@@ -116,11 +116,11 @@ def objections(model: Model, rows: pd.DataFrame) -> Iterator[str]:
         return
     if model.facts.golden_fingerprint != golden.fingerprint(rows):
         yield "data/golden.csv changed since the training, which may have seen its rows: make train"
-    tried = {"golden rows": golden.encode(rows)[0], "ends of the ranges": SCHEMA.rules[:2]}
-    for name, matrix in tried.items():
-        for what, wrong in model.faults(model.raw(matrix)):
+    tried = {"golden rows": golden.columns(rows), "ends of the ranges": SCHEMA.corners}
+    for name, columns in tried.items():
+        for what, wrong in model.faults(model.raw(columns)):
             if wrong.any():
-                yield f"the answer {what} for {wrong.sum()} of {len(matrix)} {name}"
+                yield f"the answer {what} for {wrong.sum()} of {len(wrong)} {name}"
 
 
 def judge(slices: dict[str, Slice], champion: dict[str, Slice], limits: Limits) -> Iterator[str]:
@@ -147,6 +147,8 @@ def champion_slices(folder: Path, rows: pd.DataFrame) -> tuple[dict[str, Slice],
         champion = load(folder)
         if champion.schema.shape != SCHEMA.shape:
             raise ModelError("it was made for another schema")
+        if champion.facts.features_sha256 != FEATURES:
+            raise ModelError("it was made for another features.py")
         if champion.facts.golden_fingerprint != golden.fingerprint(rows):
             raise ModelError("it may have been trained on these golden rows")
         best = measure(champion, rows)
@@ -179,7 +181,7 @@ def hold(candidate: Path, champion: Path, limits: Limits) -> tuple[Report, list[
     report.champion = best.get(ALL)
     report.reasons = list(judge(slices, best, limits))
     report.accepted = not report.reasons
-    return report, model.answers(golden.encode(rows)[0])
+    return report, model.answers(golden.columns(rows))
 
 
 def main() -> int:

@@ -2,13 +2,16 @@
 
 `make golden` draws it from the table and writes data/golden.csv. Do it again only when the table
 becomes another one, as models are compared on the same golden dataset only. Here too: how a table
-becomes the numbers that a model sees.
+becomes the columns that a server makes of a request.
 """
 
 import hashlib
+import json
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +19,7 @@ from numpy.typing import NDArray
 
 from .data import SCHEMA, load
 from .model import ModelError
-from .schema import Matrix
+from .schema import BAD, Columns, Feature, InvalidRowsError
 
 GOLDEN = Path("data/golden.csv")
 COLUMNS = [*SCHEMA.names, SCHEMA.target]
@@ -26,29 +29,36 @@ MOST = 1000  # rows: as many as one request may hold
 Target = NDArray[np.float64]  # a class as its index in SCHEMA.classes, or the number itself
 
 
-def features(table: pd.DataFrame) -> list[dict[str, object]]:
+def features(table: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of the table as a client would send them."""
-    rows = table[SCHEMA.names].itertuples(index=False, name=None)
-    return [dict(zip(SCHEMA.names, row, strict=True)) for row in rows]
+    return SCHEMA.decode(columns(table))
 
 
-def encode(table: pd.DataFrame) -> tuple[Matrix, Target]:
-    """The table -> float32 [rows, features] and the target [rows].
+def columns(table: pd.DataFrame) -> Columns:
+    """The features of the table. Raises InvalidRowsError when a row breaks the schema."""
+    found = {f.name: _column(f, table[f.name]) for f in SCHEMA.features}
+    SCHEMA.check(found)
+    return found
+
+
+def encode(table: pd.DataFrame) -> tuple[Columns, Target]:
+    """The features of the table and its target [rows].
 
     Raises ValueError when a row breaks the schema.
     """
     target = table[SCHEMA.target]
     if SCHEMA.classes:
         target = target.map({name: code for code, name in enumerate(SCHEMA.classes)})
-    values = target.to_numpy(dtype=np.float64)
+    values = target.to_numpy(dtype=np.float64, na_value=np.nan)
     if not np.isfinite(values).all():
         raise ValueError(f"{SCHEMA.target} has a value that is no class, or no finite number")
-    return SCHEMA.encode(features(table)), values
+    return columns(table), values
 
 
 def fingerprint(table: pd.DataFrame) -> str:
     """SHA-256 of the rows, the same whatever their order."""
-    lines = sorted(map(repr, _keys(table[COLUMNS])))
+    rows = zip(_keys(table), table[SCHEMA.target].tolist(), strict=True)
+    lines = sorted(repr((*key, value if SCHEMA.classes else float(value))) for key, value in rows)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -57,9 +67,47 @@ def read() -> pd.DataFrame:
     table = pd.read_csv(GOLDEN, dtype=str, keep_default_na=False)
     if list(table.columns) != COLUMNS:
         raise ValueError(f"the columns of {GOLDEN} are not those that data.py declares")
-    kinds = {f.name: int if f.whole else float for f in SCHEMA.features if not f.categories}
-    kinds |= {} if SCHEMA.classes else {SCHEMA.target: float}
-    return table.astype(dict.fromkeys(kinds, float)).astype(kinds)
+    for feature in SCHEMA.features:
+        table[feature.name] = _typed(feature, table[feature.name])
+    return table if SCHEMA.classes else table.astype({SCHEMA.target: float})
+
+
+def _typed(feature: Feature, texts: pd.Series) -> Any:
+    """A column of the file as the table has it."""
+    if feature.kind == "number":
+        numbers = texts.where(texts != "", "nan").astype(float)
+        return numbers.astype(int) if feature.whole and not feature.missing else numbers
+    if feature.kind == "timestamp":
+        return pd.to_datetime(texts.where(texts != ""), utc=True, format="ISO8601")
+    if feature.kind in ("boolean", "vector"):
+        return [json.loads(text.lower()) if text else None for text in texts]
+    return texts.where(texts != "", None) if feature.missing else texts
+
+
+def _column(feature: Feature, values: pd.Series) -> NDArray[Any]:
+    """A column of the table as the schema has it, whatever type of pandas' or numpy's it is."""
+    kind = values.dtype
+    numbers = pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
+    if feature.kind == "number" and numbers:
+        return values.to_numpy(np.float64, na_value=np.nan)
+    if feature.kind == "timestamp" and isinstance(values.dtype, pd.DatetimeTZDtype):
+        since = values - pd.Timestamp(0, tz="UTC")
+        return (since / pd.Timedelta(seconds=1)).to_numpy(np.float64, na_value=np.nan)
+    read = [feature.read(_plain(value)) for value in values.tolist()]
+    if bad := [row for row, value in enumerate(read) if value is BAD]:
+        raise InvalidRowsError([(row, feature.name, feature.rule) for row in bad])
+    return feature.column(read)
+
+
+def _plain(value: Any) -> Any:
+    """What a value of pandas' or numpy's looks like to a client."""
+    if isinstance(value, np.ndarray | list | tuple):
+        return [_plain(one) for one in value]
+    if pd.isna(value):
+        return None
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def unfetched(paths: list[Path] | None = None) -> Iterator[ModelError]:
@@ -81,8 +129,8 @@ def why(error: Exception, remedy: str, paths: list[Path] | None = None) -> str:
 
 def training_rows(table: pd.DataFrame, golden: pd.DataFrame) -> pd.DataFrame:
     """The table without every row whose features are those of a golden row."""
-    held_out = set(_keys(golden[SCHEMA.names]))
-    return table[[key not in held_out for key in _keys(table[SCHEMA.names])]]
+    held_out = set(_keys(golden))
+    return table[[key not in held_out for key in _keys(table)]]
 
 
 def draw(table: pd.DataFrame) -> pd.DataFrame:
@@ -92,15 +140,20 @@ def draw(table: pd.DataFrame) -> pd.DataFrame:
     that was golden stays golden when the table grows.
     """
     share = min(SHARE, MOST / len(table))
-    hashes = [hashlib.sha256(repr(key).encode()).digest() for key in _keys(table[SCHEMA.names])]
+    hashes = [hashlib.sha256(repr(key).encode()).digest() for key in _keys(table)]
     chosen = [int.from_bytes(digest[:8]) < share * 2**64 for digest in hashes]
     return table.loc[chosen, COLUMNS].head(MOST)
 
 
-def _keys(table: pd.DataFrame) -> list[tuple[object, ...]]:
-    """What makes two rows equal: 3 and 3.0 are, as a CSV file cannot tell them apart."""
-    rows = table.itertuples(index=False, name=None)
-    return [tuple(float(v) if isinstance(v, int) else v for v in row) for row in rows]
+def _keys(table: pd.DataFrame) -> list[tuple[Any, ...]]:
+    """What makes two rows equal: 3 and 3.0 are, and so are two gaps."""
+    found, lists = columns(table), []
+    for feature in SCHEMA.features:
+        values = found[feature.name].tolist()
+        if feature.kind == "code":
+            values = [feature.write(value) for value in values]
+        lists.append([tuple(v) if isinstance(v, list) else v if v == v else None for v in values])
+    return list(zip(*lists, strict=True))
 
 
 def main() -> None:
@@ -113,7 +166,8 @@ def main() -> None:
         sys.exit(why(error, "correct load() or SCHEMA in data.py"))
     rows = draw(table)
     GOLDEN.parent.mkdir(exist_ok=True)
-    rows.to_csv(GOLDEN, index=False, lineterminator="\n")
+    written = pd.DataFrame(features(rows)).assign(**{SCHEMA.target: rows[SCHEMA.target].to_numpy()})
+    written.to_csv(GOLDEN, index=False, lineterminator="\n")
     print(f"wrote {GOLDEN}: {len(rows)} of {len(table)} rows, never to be trained on")
 
 

@@ -17,12 +17,17 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 
-from .schema import Matrix, Schema
+from .features import features
+from .schema import Columns, Schema
 
 ort.disable_telemetry_events()  # it would report to Microsoft
 ARTIFACTS = Path(__file__).parent / "artifacts"
 CLOSE = 1e-5  # how far probabilities may be from the sum 1, and equal ones from each other
-INPUT = "features"  # the one input of the ONNX model: float32 [rows, features]
+FEATURES = hashlib.sha256(Path(__file__).with_name("features.py").read_bytes()).hexdigest()
+INPUT = "features"  # the input of an ONNX model that takes all columns as one: [rows, columns]
+# What an ONNX model may give, and what it may take.
+NUMBERS = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64}
+TYPES: dict[str, Any] = NUMBERS | {"tensor(string)": object}
 
 
 class ModelError(Exception):
@@ -49,6 +54,25 @@ class Facts:
     validation: dict[str, float]  # scores on rows that it was not fitted on
     example: dict[str, Any]  # a real row, for the API documentation
     schema: Schema
+    features_sha256: str = FEATURES  # of features.py, which makes what the model sees
+
+
+def seen(columns: Columns) -> Columns:
+    """What a model sees of some rows: what features.py makes of them, as single columns.
+
+    Numbers are float64, a gap in a text is "", a vector is as many columns as it has numbers.
+    """
+    made: Columns = {}
+    for name, column in features(columns).items():
+        if column.ndim == 2:
+            made |= {f"{name}_{place}": part.astype(float) for place, part in enumerate(column.T)}
+        elif column.dtype != object:
+            made[name] = column.astype(np.float64, copy=False)
+        elif {*map(type, column)} <= {bool, type(None)} and len(column):
+            made[name] = column.astype(np.float64)
+        else:
+            made[name] = np.array(["" if v is None else v for v in column], object)
+    return made
 
 
 class Model:
@@ -66,22 +90,40 @@ class Model:
             raise ModelError(f"onnxruntime cannot load the model: {error}") from None
         self.outputs = [output.name for output in self._session.get_outputs()]
         types = {output.type for output in self._session.get_outputs()}
-        inputs = [(i.name, i.type, i.shape[-1]) for i in self._session.get_inputs()]
-        width = len(self.schema.features)
-        takes = inputs == [(INPUT, "tensor(float)", width)]
-        gives = types <= {"tensor(float)", "tensor(double)", "tensor(int64)"}
-        if not (takes and gives and len(self.outputs) > bool(self.schema.classes)):
-            cause = f"the model must take one float32 tensor '{INPUT}' [rows, {width}] and give "
-            cause += "numbers: the prediction or, for classes, its index and the probabilities"
-            raise ModelError(cause, "see to_onnx() in train.py")
+        if not types <= NUMBERS.keys() or len(self.outputs) <= bool(self.schema.classes):
+            cause = "the model must give numbers: the prediction or, for classes, its index and the"
+            raise ModelError(f"{cause} probabilities", "see to_onnx() in train.py")
+        self._inputs = {given.name: given.type for given in self._session.get_inputs()}
 
-    def raw(self, matrix: Matrix) -> list[NDArray[Any]]:
-        """float32 [rows, features] -> the outputs of the ONNX model, whatever they are.
+    def feed(self, columns: Columns) -> dict[str, NDArray[Any]]:
+        """What the ONNX model is given: a tensor a column or, as INPUT, all columns in one.
 
-        Raises ModelError when they are not as many as there are rows, or classes.
+        Raises ModelError when it asks for something else than features.py makes.
         """
-        outputs: list[NDArray[Any]] = self._session.run(self.outputs, {INPUT: matrix})
-        rows, classes = len(matrix), len(self.schema.classes)
+        table = seen(columns)
+        try:
+            if [*self._inputs] == [INPUT] and INPUT not in table:
+                return {INPUT: np.stack([*table.values()], axis=1, dtype=np.float32)}
+            return {
+                name: table[name].astype(TYPES[kind]).reshape(-1, 1)
+                for name, kind in self._inputs.items()
+            }
+        except (KeyError, ValueError, TypeError) as error:
+            cause = f"the model does not take what features.py makes: {error}"
+            raise ModelError(cause, "see to_onnx() in train.py") from None
+
+    def raw(self, columns: Columns) -> list[NDArray[Any]]:
+        """Columns -> the outputs of the ONNX model, whatever they are.
+
+        Raises ModelError when it cannot run, or they are not as many as there are rows, or classes.
+        """
+        fed = self.feed(columns)
+        try:
+            outputs: list[NDArray[Any]] = self._session.run(self.outputs, fed)
+        except Exception as error:  # onnxruntime has a type of its own for every fault
+            why = " ".join(str(error).split())[:300]
+            raise ModelError(f"the model cannot run: {why}", "see to_onnx() in train.py") from None
+        rows, classes = len(next(iter(columns.values()))), len(self.schema.classes)
         sizes = [output.size for output in outputs[: 1 + bool(classes)]]
         if sizes != [rows, rows * classes][: len(sizes)] or any(len(o) != rows for o in outputs):
             what = f"an index and {classes} probabilities" if classes else "one number"
@@ -105,20 +147,20 @@ class Model:
                 (named < shares.max(1) - CLOSE) | (codes != places),
             )
 
-    def run(self, matrix: Matrix) -> list[NDArray[Any]]:
+    def run(self, columns: Columns) -> list[NDArray[Any]]:
         """The same, of answers that have no fault. Raises ModelError when one has."""
-        outputs = self.raw(matrix)
+        outputs = self.raw(columns)
         for what, rows in self.faults(outputs):
             if rows.any():
                 raise ModelError(f"the model's answer {what}", "see to_onnx() in train.py")
         return outputs
 
-    def answers(self, matrix: Matrix) -> list[dict[str, Any]]:
+    def answers(self, columns: Columns) -> list[dict[str, Any]]:
         """What `/predict` answers, a JSON object a row: the only way to a prediction.
 
         Raises ModelError as `run` does.
         """
-        first, *rest = (output.reshape(len(matrix), -1).tolist() for output in self.run(matrix))
+        first, *rest = (out.reshape(len(out), -1).tolist() for out in self.run(columns))
         classes = self.schema.classes
         if not classes:
             return [{"prediction": value} for (value,) in first]

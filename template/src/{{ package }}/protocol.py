@@ -1,10 +1,12 @@
 """The Open Inference Protocol, version 2, over REST: the model as a function of tensors.
 
-Clients of KServe and Triton (`tritonclient[http]`) work with it unchanged. Tensors come in as JSON
-or as raw bytes behind the JSON (Triton's binary extension) and go out as JSON. Touch this file
-when the protocol moves on.
+Clients of KServe and Triton (`tritonclient[http]`) work with it unchanged: a tensor a feature or,
+where all of them are numbers, all in one. Tensors come in as JSON or as raw bytes behind the JSON
+(Triton's binary extension) and go out as JSON. Touch this file when the protocol moves on.
 """
 
+import itertools
+import struct
 import zlib
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
@@ -19,19 +21,23 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
 from .model import INPUT, Model
-from .schema import Matrix
+from .schema import Columns
 from .telemetry import count, refuse
 
 MAX_BYTES = 1_000_000  # of a request's body
 MAX_ROWS = 1000  # in one request, so that none keeps the others waiting for long
 KINDS = {"f": "FP", "i": "INT", "u": "UINT"}
 NUMPY = {f"{KINDS[d.kind]}{8 * d.itemsize}": d for d in map(np.dtype, "fdbhiqBHIQ")}
+DATATYPES = NUMPY | {"BOOL": np.dtype("?"), "BYTES": np.dtype("O")}
+
+
+Rows = Annotated[int, Field(ge=1, le=MAX_ROWS)]
 
 
 class Tensor(BaseModel):
     name: str
     datatype: str
-    shape: tuple[Annotated[int, Field(ge=1, le=MAX_ROWS)], int]
+    shape: tuple[Rows] | tuple[Rows, int]
     parameters: dict[str, Any] | None = None
     data: list[Any] | None = None
 
@@ -40,7 +46,7 @@ class Inference(BaseModel):
     """The JSON part of an inference request; what we do not know is ignored."""
 
     id: str | None = None
-    inputs: tuple[Tensor]
+    inputs: Annotated[list[Tensor], Field(min_length=1)]
     outputs: list[dict[str, Any]] | None = None
 
 
@@ -110,10 +116,9 @@ def router(model: Model) -> APIRouter:
         told = {"model_name": name, "model_version": version, "outputs": outputs}
         return JSONResponse(told | ({} if asked.id is None else {"id": asked.id}))
 
-    corners = model.schema.rules[:2]  # only their shape and type matter
-    said = zip(model.outputs, model.run(corners), strict=True)
+    said = zip(model.outputs, model.run(model.schema.corners), strict=True)
     outputs = [_tensor(output, values, -1) for output, values in said]
-    tensors = {"inputs": [_tensor(INPUT, corners, -1)], "outputs": outputs}
+    tensors = {"inputs": _inputs(model), "outputs": outputs}
     metadata = {"name": name, "versions": [version], "platform": "onnxruntime_onnx", **tensors}
     routes = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
     server = {"name": name, "version": version, "extensions": ["binary_tensor_data"]}
@@ -133,41 +138,117 @@ def _tensor(name: str, values: NDArray[Any], rows: int) -> dict[str, Any]:
     return {"name": name, "datatype": datatype, "shape": [rows, *values.shape[1:]]}
 
 
+def _takes_one(model: Model) -> bool:
+    """Whether all features may come in one tensor."""
+    return {f.kind for f in model.schema.features} <= {"number", "code"}
+
+
+def _inputs(model: Model) -> list[dict[str, Any]]:
+    features = model.schema.features
+    if _takes_one(model):
+        return [{"name": INPUT, "datatype": "FP32", "shape": [-1, len(features)]}]
+    known = {"number": "FP64", "boolean": "BOOL", "vector": "FP32"}
+    return [
+        {"name": f.name, "datatype": known.get(f.kind, "BYTES")}
+        | {"shape": [-1, f.length] if f.kind == "vector" else [-1, 1]}
+        for f in features
+    ]
+
+
 def _infer(model: Model, asked: Inference, raw: bytes, scope: Scope) -> list[dict[str, Any]]:
     """The output tensors. Raises ValueError for whatever is wrong."""
     wanted: list[Any] = [out.get("name") for out in asked.outputs or ()] or model.outputs
     if not all(name in model.outputs for name in wanted):
         raise ValueError(f"the outputs of the model are {', '.join(model.outputs)}")
-    matrix = _matrix(asked.inputs[0], raw, len(model.schema.features))
-    model.schema.check(matrix)
-    said = dict(zip(model.outputs, model.run(matrix), strict=True))
-    rows, classes = len(matrix), model.schema.classes
+    columns = _columns(model, asked.inputs, raw)
+    said = dict(zip(model.outputs, model.run(columns), strict=True))
+    rows, classes = asked.inputs[0].shape[0], model.schema.classes
     first = said[model.outputs[0]].reshape(rows).tolist()
     count(scope, (classes[int(code)] if classes else "" for code in first))
     return [_tensor(n, said[n], rows) | {"data": said[n].reshape(-1).tolist()} for n in wanted]
 
 
-def _matrix(tensor: Tensor, raw: bytes, width: int) -> Matrix:
-    """The input tensor as float32 [rows, width]. Raises ValueError."""
-    dtype = NUMPY.get(tensor.datatype)
-    if tensor.name != INPUT:
-        raise ValueError(f"the input is called '{INPUT}', not '{tensor.name[:64]}'")
-    if dtype is None:
-        raise ValueError(f"the datatype is one of {', '.join(NUMPY)}, not {tensor.datatype[:64]}")
-    if tensor.shape[1] != width:
-        raise ValueError(f"the shape is [rows, {width}], not {list(tensor.shape)}")
-    size = (tensor.parameters or {}).get("binary_data_size")
-    if size is not None and size != len(raw):
+def _columns(model: Model, tensors: list[Tensor], raw: bytes) -> Columns:
+    """The features that some tensors hold. Raises ValueError."""
+    names, parts = model.schema.names, _parts(tensors, raw)
+    if len({tensor.shape[0] for tensor in tensors}) > 1:
+        raise ValueError("the tensors differ in their rows")
+    found = {t.name: _values(t, part) for t, part in zip(tensors, parts, strict=True)}
+    if [*found] == [INPUT] and INPUT not in names:
+        matrix = found[INPUT]
+        if not _takes_one(model) or matrix.dtype.kind not in "fiu":
+            raise ValueError(f"the inputs are {', '.join(names)}, a tensor each")
+        if matrix.shape[1:] != (len(names),):
+            raise ValueError(f"the shape is [rows, {len(names)}], not {list(matrix.shape)}")
+        columns = dict(zip(names, matrix.T, strict=True))
+        model.schema.check(columns)
+        return {name: column.astype(np.float64) for name, column in columns.items()}
+    lists = [_plain(values, name in model.schema.vectors) for name, values in found.items()]
+    rows = (dict(zip(found, row, strict=True)) for row in zip(*lists, strict=True))
+    return model.schema.encode(list(rows))
+
+
+def _parts(tensors: list[Tensor], raw: bytes) -> list[bytes | None]:
+    """The bytes behind the JSON that belong to each tensor; None where its data is in the JSON."""
+    sizes = [(tensor.parameters or {}).get("binary_data_size") for tensor in tensors]
+    known = [size for size in sizes if size is not None]
+    if not all(type(size) is int and size >= 0 for size in known) or sum(known) != len(raw):
         raise ValueError("binary_data_size does not fit the body")
-    values = np.frombuffer(raw, dtype) if size is not None else _numbers(tensor.data or [], dtype)
-    with np.errstate(over="ignore"):  # what is too large becomes infinity, which no range holds
-        matrix: Matrix = values.astype(np.float32).reshape(tensor.shape)
-    return matrix
+    ends = itertools.accumulate(size or 0 for size in sizes)
+    return [
+        None if size is None else raw[end - size : end]
+        for size, end in zip(sizes, ends, strict=True)
+    ]
+
+
+def _values(tensor: Tensor, part: bytes | None) -> NDArray[Any]:
+    """What a tensor holds, in its shape. Raises ValueError."""
+    dtype = DATATYPES.get(tensor.datatype)
+    if dtype is None:
+        known = ", ".join(DATATYPES)
+        raise ValueError(f"the datatype is one of {known}, not {tensor.datatype[:64]}")
+    if part is None and dtype.kind in "fiu":
+        values = _numbers(tensor.data or [], dtype)
+    elif part is None:
+        values = np.asarray(tensor.data or [], object).ravel()
+    elif dtype.kind == "O":
+        values = np.array(_texts(part), object)
+    else:
+        values = np.frombuffer(part, dtype)
+    if tensor.datatype == "FP32" and tensor.name == INPUT:
+        with np.errstate(over="ignore"):  # what is too large becomes infinity, which no range holds
+            values = values.astype(np.float32)
+    return values.reshape(tensor.shape)
+
+
+def _texts(part: bytes) -> list[str]:
+    """Texts, each behind its length in bytes. Raises ValueError."""
+    found, place = [], 0
+    while place < len(part):
+        if place + 4 > len(part):
+            raise ValueError("a text is cut off")
+        (size,) = struct.unpack_from("<I", part, place)
+        place += 4 + size
+        if place > len(part):
+            raise ValueError("a text is cut off")
+        found.append(part[place - size : place].decode("utf-8"))
+    return found
+
+
+def _plain(values: NDArray[Any], vector: bool) -> list[Any]:
+    """The values of each row, as JSON has them: NaN is a gap, and 0.3 stays what it was in FP32."""
+    if values.dtype == np.float32:
+        values = values.astype(str).astype(np.float64)
+    if not vector and values.size != len(values):
+        raise ValueError(f"the shape is [rows, 1], not {list(values.shape)}")
+    found: list[Any] = values.tolist() if vector else values.reshape(-1).tolist()
+    return [None if value != value else value for value in found]
 
 
 def _numbers(data: list[Any], dtype: np.dtype[Any]) -> NDArray[np.float64]:
     """Numbers out of JSON, in rows or not. Raises ValueError for what is none of that type."""
     items = np.asarray(data, object).ravel()
+    items[items == None] = float("nan")  # noqa: E711
     if not set(map(type, items)) <= {int, float}:
         raise ValueError("the data must be numbers")
     try:
@@ -176,6 +257,6 @@ def _numbers(data: list[Any], dtype: np.dtype[Any]) -> NDArray[np.float64]:
         raise ValueError("a number in the data is too large") from None
     if dtype.kind in "iu":
         low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
-        if ((values % 1 != 0) | (values < low) | (values > high)).any():
+        if ((values % 1 != 0) & ~np.isnan(values) | (values < low) | (values > high)).any():
             raise ValueError(f"the data must be whole numbers, as {dtype.name} says")
     return values

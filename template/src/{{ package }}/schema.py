@@ -1,21 +1,30 @@
 """What a row is: the features, the target, and the one check that every row passes.
 
 It is declared in `data.py`; training writes it into `model.json`, and the server reads it from
-there: a model is served with the schema it was trained with. Touch this file for a new kind of
-feature.
+there: a model is served with the schema it was trained with. A table, a request and a set of
+tensors all become the same columns here. Touch this file for a new kind of feature.
 """
 
+import math
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
 
-Matrix = NDArray[np.float32]
+# By feature, a value a row. A gap is NaN in numbers and timestamps, and None in all else.
+Columns = dict[str, NDArray[Any]]
 Problem = tuple[int, str | None, str]  # the number of the row, the field, what is wrong
+Kind = Literal["number", "code", "category", "boolean", "timestamp", "text", "vector"]
 MAX_PROBLEMS = 20  # named in one answer; the rest of a bad batch says nothing new
+EXACT = 2.0**53  # up to here a float64 holds every whole number
+HUGE = 1e30  # no number is as large
+YEARS = 62135596800.0  # seconds from the year 1 to 1970, and so to 3938
+OTHER = "other"  # what a value beside the categories becomes
+BAD: Final = object()  # in place of a value that breaks the rule
 
 
 class InvalidRowsError(ValueError):
@@ -29,10 +38,11 @@ class InvalidRowsError(ValueError):
 
 @dataclass(frozen=True)
 class Feature:
-    """One input of the model.
+    """One input of the model, as `Number` and the others below make it.
 
     A number has a plausible range, ends included: wider than the data, narrow enough to catch a
-    wrong unit. A category has the list of its values, and the model sees a value's place in it.
+    wrong unit. A category has the list of its values; made by `Feature` itself it is a code, of
+    which the model sees the place in that list.
     """
 
     name: str
@@ -41,36 +51,176 @@ class Feature:
     maximum: float = 0.0
     whole: bool = False  # only whole numbers
     categories: tuple[str, ...] = ()
+    missing: bool = False  # may be null, or left out
+    other: bool = False  # any text is taken, and OTHER when it is none of the categories
+    kind: Kind = "number"
+    length: int = 0  # of a vector, or of the longest text in characters
 
     def __post_init__(self) -> None:
-        if not self.categories and not -1e30 < self.minimum < self.maximum < 1e30:
+        if self.categories and self.kind == "number":
+            object.__setattr__(self, "kind", "code")
+        limit = EXACT if self.whole else HUGE
+        if self.kind == "number" and not -limit <= self.minimum < self.maximum <= limit:
             raise ValueError(f"feature {self.name}: the minimum must be below the maximum")
+        if self.other and (OTHER in self.categories or not self.categories):
+            raise ValueError(f"feature {self.name}: {OTHER!r} stands for what is no category")
 
     @property
     def rule(self) -> str:
         """What a value must be, in words."""
-        if self.categories:
-            return "must be one of " + ", ".join(self.categories)
         noun = "a whole number" if self.whole else "a number"
-        return f"must be {noun} from {self.minimum:g} to {self.maximum:g}"
+        said = {
+            "number": f"{noun} from {self.minimum:.16g} to {self.maximum:.16g}",
+            "code": "one of " + ", ".join(self.categories),
+            "category": "a text" if self.other else "one of " + ", ".join(self.categories),
+            "boolean": "true or false",
+            "timestamp": "a time such as 2026-02-28T12:00:00+01:00, with its offset",
+            "text": f"a text of at most {self.length} characters",
+            "vector": f"a list of {self.length} finite numbers",
+        }[self.kind]
+        return f"must be {said}{', or null' if self.missing else ''}"
 
     @property
     def json_schema(self) -> dict[str, Any]:
         """The same rule for the API documentation."""
-        told = {"description": self.description}
-        if self.categories:
-            return told | {"type": "string", "enum": self.categories}
-        kind = "integer" if self.whole else "number"
-        return told | {"type": kind, "minimum": self.minimum, "maximum": self.maximum}
+        told: dict[str, Any] = {"type": "string"}
+        if self.kind == "number":
+            told = {"type": "integer" if self.whole else "number"}
+            told |= {"minimum": self.minimum, "maximum": self.maximum}
+        elif self.categories and not self.other:
+            told["enum"] = self.categories
+        elif self.kind == "timestamp":
+            told["format"] = "date-time"
+        elif self.kind == "text":
+            told["maxLength"] = self.length
+        elif self.kind == "boolean":
+            told["type"] = "boolean"
+        elif self.kind == "vector":
+            told = {"type": "array", "items": {"type": "number"}}
+            told |= dict.fromkeys(("minItems", "maxItems"), self.length)
+        told = {"anyOf": [told, {"type": "null"}]} if self.missing else told
+        return {"description": self.description} | told
 
-    def encode(self, value: object) -> float | None:
-        """The number that the model sees, or None when the value breaks the rule."""
+    @property
+    def ends(self) -> tuple[Any, Any]:
+        """Two values as far apart as they may be, as a client sends them."""
         if self.categories:
-            return self.categories.index(value) if value in self.categories else None
-        # bool is an int to Python, and NaN and infinity are in no range.
-        if (type(value) is float or type(value) is int) and self.minimum <= value <= self.maximum:
-            return None if self.whole and value % 1 else value
-        return None
+            return self.categories[0], self.categories[-1]
+        low, high = self.minimum, self.maximum
+        return {
+            "boolean": (False, True),
+            "timestamp": ("1970-01-01T00:00:00+00:00", "2069-12-31T23:59:59+00:00"),
+            "text": ("a", "a" * self.length),
+            "vector": ([0.0] * self.length, [1.0] * self.length),
+        }.get(self.kind, (int(low), int(high)) if self.whole else (low, high))
+
+    def read(self, value: object) -> Any:
+        """A value as a client sends it -> as its column holds it; BAD when it breaks the rule."""
+        if self.kind == "number":
+            # bool is an int to Python, and NaN and infinity are in no range.
+            if (type(value) is float or type(value) is int) and (
+                self.minimum <= value <= self.maximum
+            ):
+                return BAD if self.whole and value % 1 else value
+            return math.nan if self.missing and value is None else BAD
+        if value is None or (value == "" and self.missing):
+            gap = math.nan if self.kind in ("code", "timestamp") else None
+            return gap if self.missing else BAD
+        if self.kind == "boolean":
+            return value if type(value) is bool else BAD
+        if self.kind == "vector":
+            numbers = type(value) is list and {*map(type, value)} <= {int, float}
+            return value if numbers and _is_vector(value, self.length) else BAD
+        if type(value) is not str:
+            return BAD
+        if self.kind == "code":
+            return self.categories.index(value) if value in self.categories else BAD
+        if self.kind == "category":
+            return value if value in self.categories else OTHER if self.other else BAD
+        if self.kind == "text":
+            return value if len(value) <= self.length else BAD
+        return _seconds(value)
+
+    def write(self, value: Any) -> Any:
+        """What a client would send for what a column holds: `read`, backwards."""
+        if value is None or value != value:
+            return None
+        if self.kind == "timestamp":
+            return datetime.fromtimestamp(value, UTC).isoformat()
+        if self.kind == "code":
+            return self.categories[int(value)]
+        return int(value) if self.whole else value
+
+    def column(self, values: Sequence[Any]) -> NDArray[Any]:
+        """Values that were read -> [rows], or [rows, length] of a vector."""
+        if self.kind in ("number", "code", "timestamp"):
+            return np.array(values, np.float64)
+        if self.kind == "vector":
+            return np.array(values, np.float32).reshape(-1, self.length)
+        made = np.empty(len(values), object)
+        made[:] = values
+        return made
+
+    def broken(self, column: NDArray[Any]) -> NDArray[np.bool_]:
+        """Which values of a column break the rule [rows]: NaN and None are gaps."""
+        if self.kind == "vector":
+            return np.asarray(~(np.abs(column) < HUGE).all(axis=1))
+        if column.dtype == object or column.dtype == bool:
+            return np.array([self.read(value) is BAD for value in column.tolist()], bool)
+        low, high = self.minimum, self.maximum
+        if self.kind == "timestamp":
+            low, high = -YEARS, YEARS
+        elif self.kind == "code":
+            low, high = 0, len(self.categories) - 1
+        bad = ~((low <= column) & (column <= high))
+        bad |= (column % 1 != 0) & (self.whole or self.kind == "code")
+        return np.asarray(bad & ~(np.isnan(column) & self.missing))
+
+
+# The kinds of features, as people speak of them.
+
+
+def Number(
+    name: str, description: str, minimum: float, maximum: float, missing: bool = False
+) -> Feature:
+    """A number in a range. Like every kind but a vector it may be `missing`."""
+    return Feature(name, description, minimum, maximum, missing=missing)
+
+
+def Whole(
+    name: str, description: str, minimum: float, maximum: float, missing: bool = False
+) -> Feature:
+    """A whole number in a range, exact up to 2^53."""
+    return Feature(name, description, minimum, maximum, whole=True, missing=missing)
+
+
+def Category(
+    name: str, description: str, values: Sequence[str], other: bool = False, missing: bool = False
+) -> Feature:
+    """One of some texts; with `other` any text is taken, and the rest are one more of them."""
+    kind: Kind = "category"
+    found = tuple(values)
+    return Feature(name, description, categories=found, other=other, missing=missing, kind=kind)
+
+
+def Boolean(name: str, description: str = "", missing: bool = False) -> Feature:
+    """True or false."""
+    return Feature(name, description, missing=missing, kind="boolean")
+
+
+def Timestamp(name: str, description: str = "", missing: bool = False) -> Feature:
+    """A time with its offset; its column holds seconds since 1970, UTC."""
+    return Feature(name, description, missing=missing, kind="timestamp")
+
+
+def Text(name: str, description: str = "", *, longest: int, missing: bool = False) -> Feature:
+    """A text of at most so many characters; where it may be missing, an empty one is."""
+    return Feature(name, description, missing=missing, kind="text", length=longest)
+
+
+def Vector(name: str, description: str = "", *, length: int) -> Feature:
+    """A list of finite numbers, always of the same length."""
+    return Feature(name, description, kind="vector", length=length)
 
 
 @dataclass(frozen=True)
@@ -85,42 +235,72 @@ class Schema:
     def names(self) -> list[str]:
         return [feature.name for feature in self.features]
 
+    @cached_property
+    def vectors(self) -> set[str]:
+        return {feature.name for feature in self.features if feature.kind == "vector"}
+
     @property
     def shape(self) -> object:
         """What two schemas share that encode a row alike, whatever ranges they accept."""
-        return [(f.name, f.categories) for f in self.features], self.target, self.classes
+        kinds = [(f.name, f.kind, f.categories, f.length) for f in self.features]
+        return kinds, self.target, self.classes
 
-    def encode(self, rows: Sequence[object]) -> Matrix:
-        """Rows of named values -> float32 [rows, features]. Raises InvalidRowsError."""
-        matrix, problems = [], list[Problem]()
+    def encode(self, rows: Sequence[object]) -> Columns:
+        """Rows of named values, as a client sends them -> columns. Raises InvalidRowsError."""
+        found, problems = [], list[Problem]()
         for number, row in enumerate(rows):
             if not isinstance(row, dict):
                 problems.append((number, None, "a row must be a JSON object"))
                 continue
-            codes = [f.encode(row.get(f.name)) for f in self.features]
-            matrix.append(codes)
-            if None in codes or len(row) != len(codes):
-                bad = [f for f in self.features if f.encode(row.get(f.name)) is None]
+            values = [f.read(row.get(f.name)) for f in self.features]
+            found.append(values)
+            if any(value is BAD for value in values) or not row.keys() <= self._known:
+                pairs = zip(self.features, values, strict=True)
+                bad = [f for f, value in pairs if value is BAD]
                 told = {f.name: f.rule if f.name in row else "is missing" for f in bad}
-                unknown = sorted(set(row) - set(self.names))
+                unknown = sorted(row.keys() - self._known)
                 told |= {name[:64]: "is not a field of this model" for name in unknown}
                 problems += [(number, name, message) for name, message in told.items()]
         if problems:
             raise InvalidRowsError(problems)
-        return np.array(matrix, dtype=np.float32).reshape(-1, len(self.features))
+        parts = zip(*found, strict=True) if found else ((),) * len(self.features)
+        return {f.name: f.column(part) for f, part in zip(self.features, parts, strict=True)}
+
+    def check(self, columns: Columns) -> None:
+        """Raise InvalidRowsError when columns that came as such break a rule."""
+        problems = [
+            (int(row), feature.name, feature.rule)
+            for feature in self.features
+            for row in np.flatnonzero(feature.broken(columns[feature.name]))
+        ]
+        if problems:
+            raise InvalidRowsError(sorted(problems)[: MAX_PROBLEMS + 1])
+
+    @property
+    def corners(self) -> Columns:
+        """Rows at the ends of what is allowed, and one with every gap that is."""
+        rows = [{f.name: f.ends[end] for f in self.features} for end in (0, 1)]
+        gaps = {f.name: None if f.missing else f.ends[0] for f in self.features}
+        return self.encode([*rows, gaps])
+
+    def decode(self, columns: Columns) -> list[dict[str, Any]]:
+        """Columns -> the rows as a client would send them."""
+        lists = [map(f.write, columns[f.name].tolist()) for f in self.features]
+        return [dict(zip(self.names, row, strict=True)) for row in zip(*lists, strict=True)]
 
     @cached_property
-    def rules(self) -> Matrix:
-        """float32 [3, features]: the smallest, the largest, and whether only whole numbers."""
-        low = [0 if f.categories else f.minimum for f in self.features]
-        high = [len(f.categories) - 1 if f.categories else f.maximum for f in self.features]
-        whole = [f.whole or bool(f.categories) for f in self.features]
-        return np.array([low, high, whole], dtype=np.float32)
+    def _known(self) -> set[str]:
+        return set(self.names)
 
-    def check(self, matrix: Matrix) -> None:
-        """Raise InvalidRowsError when numbers that are already encoded break a rule."""
-        low, high, whole = self.rules
-        bad = ~((low <= matrix) & (matrix <= high)) | ((whole > 0) & (matrix != np.floor(matrix)))
-        if bad.any():
-            places = ((int(row), self.features[column]) for row, column in np.argwhere(bad))
-            raise InvalidRowsError([(row, f.name, f.rule) for row, f in places])
+
+def _seconds(text: str) -> Any:
+    """Seconds since 1970, UTC, of a time with an offset; else BAD."""
+    try:
+        time = datetime.fromisoformat(text)
+        return time.timestamp() if time.tzinfo and abs(time.timestamp()) < YEARS else BAD
+    except (ValueError, OverflowError):
+        return BAD
+
+
+def _is_vector(value: Any, length: int) -> bool:
+    return len(value) == length and all(abs(number) < HUGE for number in value)

@@ -121,7 +121,7 @@ def predict_docs(model: Model) -> dict[str, Any]:
     row = {
         "type": "object",
         "properties": {feature.name: feature.json_schema for feature in model.schema.features},
-        "required": model.schema.names,
+        "required": [feature.name for feature in model.schema.features if not feature.missing],
         "additionalProperties": False,
     }
     rows = {"type": "array", "items": row, "minItems": 1, "maxItems": MAX_ROWS}

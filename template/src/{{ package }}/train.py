@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from skl2onnx import to_onnx as convert
-from skl2onnx.common.data_types import FloatTensorType
+from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.base import is_classifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
@@ -31,8 +31,7 @@ from . import golden
 from .data import SCHEMA, load
 from .gate import ALL, METRIC, measure
 from .golden import Target
-from .model import ARTIFACTS, INPUT, Facts, Model, ModelError, save
-from .schema import Matrix
+from .model import ARTIFACTS, INPUT, Facts, Model, ModelError, save, seen
 
 # An export in float32 is not the float64 model: an answer may be off by so much of a probability,
 # or of the target's standard deviation, and this share of the rows may be further off.
@@ -44,16 +43,22 @@ def estimator(seed: int) -> Any:
     return make_pipeline(StandardScaler(), LogisticRegression(random_state=seed))
 
 
-def fit(matrix: Matrix, target: Target, seed: int) -> Any:
-    """Learn from float32 [rows, features] and the target [rows]."""
+def fit(table: pd.DataFrame, target: Target, seed: int) -> Any:
+    """Learn from the columns that the model sees and the target [rows]."""
     with threadpool_limits(1):  # sums must not depend on the number of cores
-        return estimator(seed).fit(matrix, target.astype(int) if SCHEMA.classes else target)
+        return estimator(seed).fit(table, target.astype(int) if SCHEMA.classes else target)
 
 
-def to_onnx(fitted: Any, width: int) -> bytes:
-    """The fitted model as ONNX: one input `features`; out come prediction and probabilities."""
+def to_onnx(fitted: Any, table: pd.DataFrame) -> bytes:
+    """The fitted model as ONNX; out come prediction and probabilities.
+
+    It takes all columns as one input when they are numbers, else an input a column.
+    """
     options = {id(fitted): {"zipmap": False}} if is_classifier(fitted) else None
-    inputs = [(INPUT, FloatTensorType([None, width]))]
+    inputs: list[Any] = [(INPUT, FloatTensorType([None, table.shape[1]]))]
+    if texts := {*table.columns} - {*table.select_dtypes("number").columns}:
+        kinds = {name: StringTensorType if name in texts else FloatTensorType for name in table}
+        inputs = [(name, kind([None, 1])) for name, kind in kinds.items()]
     onnx = convert(fitted, initial_types=inputs, options=options, name="model")
     # Their order follows Python's hash seed, and the bytes must not.
     imports = sorted(onnx.opset_import, key=lambda entry: str(entry.domain))
@@ -64,9 +69,9 @@ def to_onnx(fitted: Any, width: int) -> bytes:
 
 def compare(fitted: Any, model: Model, rows: pd.DataFrame) -> None:
     """Raise ModelError when the exported model answers real rows otherwise than the fitted one."""
-    matrix, target = golden.encode(rows)
-    mine = (fitted.predict_proba if SCHEMA.classes else fitted.predict)(matrix)
-    theirs = model.run(matrix)[bool(SCHEMA.classes)]
+    columns, target = golden.encode(rows)
+    mine = (fitted.predict_proba if SCHEMA.classes else fitted.predict)(pd.DataFrame(seen(columns)))
+    theirs = model.run(columns)[bool(SCHEMA.classes)]
     off = np.abs(mine.reshape(len(rows), -1) - theirs.reshape(len(rows), -1)).max(axis=1)
     wrong = (~(off <= OFF * (1 if SCHEMA.classes else target.std()))).sum()
     if wrong > OFTEN * len(rows):
@@ -74,18 +79,20 @@ def compare(fitted: Any, model: Model, rows: pd.DataFrame) -> None:
         raise ModelError(f"{cause} one, by up to {off.max():.2g}", "see to_onnx() in train.py")
 
 
-def train(table: pd.DataFrame, held_out: pd.DataFrame, seed: int) -> tuple[bytes, Facts]:
+def train(rows: pd.DataFrame, held_out: pd.DataFrame, seed: int) -> tuple[bytes, Facts]:
     """Fit on four fifths of the rows that are not golden, validate on the last fifth."""
     settings = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))
-    rows = golden.training_rows(table, held_out)
-    fitting, validating = train_test_split(rows, test_size=0.2, random_state=seed)
-    fitted = fit(*golden.encode(fitting), seed)
-    onnx = to_onnx(fitted, len(SCHEMA.features))
+    free = golden.training_rows(rows, held_out)
+    fitting, validating = train_test_split(free, test_size=0.2, random_state=seed)
+    columns, target = golden.encode(fitting)
+    table = pd.DataFrame(seen(columns))
+    fitted = fit(table, target, seed)
+    onnx = to_onnx(fitted, table)
     facts = Facts(
         name=settings["project"]["name"],
         seed=seed,
         model_sha256=hashlib.sha256(onnx).hexdigest(),
-        data_fingerprint=golden.fingerprint(table),
+        data_fingerprint=golden.fingerprint(rows),
         golden_fingerprint=golden.fingerprint(held_out),
         training_rows=len(fitting),
         validation={},
