@@ -40,7 +40,7 @@ SLICES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
 
 
 def load() -> pd.DataFrame:
-    """The whole table: a column for each feature and one for the target, no missing values."""
+    """The whole table: a column for each feature and one for the target."""
     from sklearn.datasets import load_breast_cancer  # only here: who needs SCHEMA does not wait
 
     bunch = load_breast_cancer(as_frame=True)

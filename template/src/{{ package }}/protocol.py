@@ -170,16 +170,23 @@ def _infer(model: Model, asked: Inference, raw: bytes, scope: Scope) -> list[dic
 
 def _columns(model: Model, tensors: list[Tensor], raw: bytes) -> Columns:
     """The features that some tensors hold. Raises ValueError."""
-    names, parts = model.schema.names, _parts(tensors, raw)
+    names, width = model.schema.names, len(model.schema.names)
+    one = [tensor.name for tensor in tensors] == [INPUT] and _takes_one(model)
+    for name in (tensor.name for tensor in tensors if not one):
+        if name not in names:
+            both = f"'{INPUT}' [rows, {width}], or else " if _takes_one(model) else ""
+            known = f"{both}a tensor each for {', '.join(names)}"
+            raise ValueError(f"the inputs are {known}, not '{name[:64]}'")
     if len({tensor.shape[0] for tensor in tensors}) > 1:
         raise ValueError("the tensors differ in their rows")
+    parts = _parts(tensors, raw)
     found = {t.name: _values(t, part) for t, part in zip(tensors, parts, strict=True)}
-    if [*found] == [INPUT] and INPUT not in names:
+    if one:
         matrix = found[INPUT]
-        if not _takes_one(model) or matrix.dtype.kind not in "fiu":
-            raise ValueError(f"the inputs are {', '.join(names)}, a tensor each")
-        if matrix.shape[1:] != (len(names),):
-            raise ValueError(f"the shape is [rows, {len(names)}], not {list(matrix.shape)}")
+        if matrix.dtype.kind not in "fiu":
+            raise ValueError(f"the datatype is one of {', '.join(NUMPY)}")
+        if matrix.shape[1:] != (width,):
+            raise ValueError(f"the shape is [rows, {width}], not {list(matrix.shape)}")
         columns = dict(zip(names, matrix.T, strict=True))
         model.schema.check(columns)
         return {name: column.astype(np.float64) for name, column in columns.items()}

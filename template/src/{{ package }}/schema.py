@@ -8,7 +8,7 @@ tensors all become the same columns here. Touch this file for a new kind of feat
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -54,7 +54,8 @@ class Feature:
     missing: bool = False  # may be null, or left out
     other: bool = False  # any text is taken, and OTHER when it is none of the categories
     kind: Kind = "number"
-    length: int = 0  # of a vector, or of the longest text in characters
+    longest: int = 0  # characters of a text
+    length: int = 0  # of a vector
 
     def __post_init__(self) -> None:
         if self.categories and self.kind == "number":
@@ -75,7 +76,7 @@ class Feature:
             "category": "a text" if self.other else "one of " + ", ".join(self.categories),
             "boolean": "true or false",
             "timestamp": "a time such as 2026-02-28T12:00:00+01:00, with its offset",
-            "text": f"a text of at most {self.length} characters",
+            "text": f"a text of at most {self.longest} characters",
             "vector": f"a list of {self.length} finite numbers",
         }[self.kind]
         return f"must be {said}{', or null' if self.missing else ''}"
@@ -92,7 +93,7 @@ class Feature:
         elif self.kind == "timestamp":
             told["format"] = "date-time"
         elif self.kind == "text":
-            told["maxLength"] = self.length
+            told["maxLength"] = self.longest
         elif self.kind == "boolean":
             told["type"] = "boolean"
         elif self.kind == "vector":
@@ -110,7 +111,7 @@ class Feature:
         return {
             "boolean": (False, True),
             "timestamp": ("1970-01-01T00:00:00+00:00", "2069-12-31T23:59:59+00:00"),
-            "text": ("a", "a" * self.length),
+            "text": ("a", "a" * self.longest),
             "vector": ([0.0] * self.length, [1.0] * self.length),
         }.get(self.kind, (int(low), int(high)) if self.whole else (low, high))
 
@@ -129,8 +130,9 @@ class Feature:
         if self.kind == "boolean":
             return value if type(value) is bool else BAD
         if self.kind == "vector":
-            numbers = type(value) is list and {*map(type, value)} <= {int, float}
-            return value if numbers and _is_vector(value, self.length) else BAD
+            given: Any = value if type(value) is list and len(value) == self.length else [None]
+            fits = {*map(type, given)} <= {int, float} and max(map(abs, given), default=0) < HUGE
+            return value if fits else BAD
         if type(value) is not str:
             return BAD
         if self.kind == "code":
@@ -138,7 +140,7 @@ class Feature:
         if self.kind == "category":
             return value if value in self.categories else OTHER if self.other else BAD
         if self.kind == "text":
-            return value if len(value) <= self.length else BAD
+            return value if len(value) <= self.longest else BAD
         return _seconds(value)
 
     def write(self, value: Any) -> Any:
@@ -157,9 +159,8 @@ class Feature:
             return np.array(values, np.float64)
         if self.kind == "vector":
             return np.array(values, np.float32).reshape(-1, self.length)
-        made = np.empty(len(values), object)
-        made[:] = values
-        return made
+        gaps = self.missing or self.kind != "boolean"
+        return np.array(values, object if gaps else bool)
 
     def broken(self, column: NDArray[Any]) -> NDArray[np.bool_]:
         """Which values of a column break the rule [rows]: NaN and None are gaps."""
@@ -177,50 +178,18 @@ class Feature:
         return np.asarray(bad & ~(np.isnan(column) & self.missing))
 
 
-# The kinds of features, as people speak of them.
+# The kinds of features, as people speak of them; all but a vector may be `missing`.
+Number = Feature
+Whole = partial(Feature, whole=True)  # exact up to 2^53
+Boolean = partial(Feature, kind="boolean")
+Timestamp = partial(Feature, kind="timestamp")  # a column of seconds since 1970, UTC
+Text = partial(Feature, kind="text")  # where it may be missing, an empty one is
+Vector = partial(Feature, kind="vector")
 
 
-def Number(
-    name: str, description: str, minimum: float, maximum: float, missing: bool = False
-) -> Feature:
-    """A number in a range. Like every kind but a vector it may be `missing`."""
-    return Feature(name, description, minimum, maximum, missing=missing)
-
-
-def Whole(
-    name: str, description: str, minimum: float, maximum: float, missing: bool = False
-) -> Feature:
-    """A whole number in a range, exact up to 2^53."""
-    return Feature(name, description, minimum, maximum, whole=True, missing=missing)
-
-
-def Category(
-    name: str, description: str, values: Sequence[str], other: bool = False, missing: bool = False
-) -> Feature:
-    """One of some texts; with `other` any text is taken, and the rest are one more of them."""
-    kind: Kind = "category"
-    found = tuple(values)
-    return Feature(name, description, categories=found, other=other, missing=missing, kind=kind)
-
-
-def Boolean(name: str, description: str = "", missing: bool = False) -> Feature:
-    """True or false."""
-    return Feature(name, description, missing=missing, kind="boolean")
-
-
-def Timestamp(name: str, description: str = "", missing: bool = False) -> Feature:
-    """A time with its offset; its column holds seconds since 1970, UTC."""
-    return Feature(name, description, missing=missing, kind="timestamp")
-
-
-def Text(name: str, description: str = "", *, longest: int, missing: bool = False) -> Feature:
-    """A text of at most so many characters; where it may be missing, an empty one is."""
-    return Feature(name, description, missing=missing, kind="text", length=longest)
-
-
-def Vector(name: str, description: str = "", *, length: int) -> Feature:
-    """A list of finite numbers, always of the same length."""
-    return Feature(name, description, kind="vector", length=length)
+def Category(name: str, description: str, values: Sequence[str], **more: Any) -> Feature:  # noqa: N802
+    """One of some texts; with `other=True` any text is taken, and the rest are one more of them."""
+    return Feature(name, description, categories=tuple(values), kind="category", **more)
 
 
 @dataclass(frozen=True)
@@ -300,7 +269,3 @@ def _seconds(text: str) -> Any:
         return time.timestamp() if time.tzinfo and abs(time.timestamp()) < YEARS else BAD
     except (ValueError, OverflowError):
         return BAD
-
-
-def _is_vector(value: Any, length: int) -> bool:
-    return len(value) == length and all(abs(number) < HUGE for number in value)

@@ -1,0 +1,258 @@
+"""A table as people have them, with gaps, texts, booleans and times, from training to the server.
+
+Judged from outside: what a client gets for rows that this file reads and writes by itself.
+"""
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import tritonclient.http as triton  # type: ignore[import-untyped]
+
+from tests.support import sh
+from tests.template import makeityours
+from tests.template.conftest import PACKAGE, Server, python, serving
+
+HERE = Path(__file__).parent / "flights"
+Row = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def flights(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of flights, trained and accepted by the gate."""
+    folder = tmp_path_factory.mktemp("flights") / "churn-model"
+    sh("git", "clone", "-q", project, folder)
+    (folder / ".venv").symlink_to(project / ".venv")
+    source = folder / "src" / PACKAGE
+    for name in ("data.py", "features.py"):
+        (source / name).write_text((HERE / name).read_text())
+    train = source / "train.py"
+    train.write_text(makeityours.merged(train.read_text(), (HERE / "train.txt").read_text()))
+    for step in ("golden", "train", "gate"):
+        do(folder, "-m", f"{PACKAGE}.{step}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(flights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    path = {"PYTHONPATH": f"{flights / 'src'}"}
+    model = flights / "src" / PACKAGE / "artifacts"
+    with serving(flights, model, tmp_path_factory.mktemp("log") / "log", **path) as server:
+        yield server
+
+
+def do(flights: Path, *words: str) -> str:
+    """Run the flights' own code with the environment of the project that they were cloned from."""
+    return sh(python(flights), *words, cwd=flights, env={"PYTHONPATH": f"{flights / 'src'}"})
+
+
+@pytest.fixture(scope="module")
+def golden(flights: Path) -> list[Row]:
+    """The golden rows as a client would write them, the target with them."""
+    with (flights / "data/golden.csv").open() as file:
+        return [
+            {
+                "distance": float(row["distance"]),
+                "wind": float(row["wind"]) if row["wind"] else None,
+                "seats": int(float(row["seats"])) if row["seats"] else None,
+                "carrier": row["carrier"] or None,
+                "weekend": row["weekend"] == "True",
+                "full": {"True": True, "False": False, "": None}[row["full"]],
+                "departure": row["departure"],
+                "note": row["note"] or None,
+                "late": row["late"],
+            }
+            for row in csv.DictReader(file)
+        ]
+
+
+def features(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name != "late"}
+
+
+def ask(server: Server, rows: Row | list[Row]) -> httpx.Response:
+    return httpx.post(f"{server.url}/predict", content=json.dumps(rows))
+
+
+def shares(server: Server, row: Row) -> dict[str, float]:
+    """The probabilities that a client gets for one row."""
+    answer = ask(server, row)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, float] = answer.json()["probabilities"]
+    return found
+
+
+def test_the_gates_figures_are_those_of_what_a_client_gets(
+    flights: Path, server: Server, golden: list[Row]
+) -> None:
+    report = json.loads((flights / ".state/gate/report.json").read_text())
+    answers = ask(server, [features(row) for row in golden]).json()
+    truth = [row["late"] for row in golden]
+    pairs = list(zip(answers, truth, strict=True))
+    hits = sum(answer["prediction"] == true for answer, true in pairs)
+    assert report["slices"]["all"]["value"] == pytest.approx(hits / len(golden))
+    error = sum((p - (n == true)) ** 2 for a, true in pairs for n, p in a["probabilities"].items())
+    constant = {name: truth.count(name) / len(truth) for name in ("no", "yes")}
+    least = sum((p - (name == true)) ** 2 for true in truth for name, p in constant.items())
+    assert report["skill"] == pytest.approx(1 - error / least)
+    assert report["slices"]["no wind known"]["rows"] == sum(r["wind"] is None for r in golden) > 30
+
+
+def test_a_row_alone_gets_what_it_gets_among_others(server: Server, golden: list[Row]) -> None:
+    rows = [features(row) for row in golden[:50]]
+    together = ask(server, rows).json()
+    for row, answer in zip(rows, together, strict=True):
+        assert shares(server, row) == pytest.approx(answer["probabilities"], abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["wind", "seats", "carrier", "full", "note"])
+def test_a_gap_is_null_or_left_out(server: Server, golden: list[Row], name: str) -> None:
+    row = features(golden[0])
+    null = shares(server, row | {name: None})
+    absent = shares(server, {key: value for key, value in row.items() if key != name})
+    assert null == absent
+
+
+WRONG: list[tuple[str, object]] = [
+    ("distance", None), ("distance", float("nan")), ("distance", True), ("distance", "7"),
+    ("wind", float("nan")), ("wind", 151), ("wind", ""), ("seats", 1.5), ("seats", 2**53 + 2),
+    ("carrier", 7), ("weekend", 1), ("weekend", None), ("weekend", "yes"), ("full", 0),
+    ("departure", None), ("departure", "2024-02-30T12:00:00Z"), ("departure", "2024-02-29T12:00"),
+    ("departure", 1709208000), ("departure", "0001-01-01T00:00:00+23:59"), ("note", "x" * 61),
+    ("note", ["x"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_what_no_value_can_be_is_refused_by_row_and_field(
+    server: Server, golden: list[Row], name: str, value: object
+) -> None:
+    row = features(golden[0])
+    answer = ask(server, [row, row | {name: value}])
+    assert answer.status_code == 422
+    assert [(p["row"], p["field"]) for p in answer.json()["detail"]] == [(1, name)]
+
+
+def test_a_field_that_has_to_be_there_is_missing(server: Server, golden: list[Row]) -> None:
+    row = {name: value for name, value in features(golden[0]).items() if name != "weekend"}
+    [problem] = ask(server, row).json()["detail"]
+    assert (problem["field"], problem["message"]) == ("weekend", "is missing")
+
+
+def test_unseen_categories_are_all_one(server: Server, golden: list[Row]) -> None:
+    row = features(golden[0])
+    unseen = [shares(server, row | {"carrier": name}) for name in ("DL", "ZZ", "ünseen", "other")]
+    assert all(one == unseen[0] for one in unseen)
+    assert shares(server, row | {"carrier": "UA"}) != unseen[0]
+
+
+def test_the_same_moment_is_the_same_whatever_its_offset(
+    server: Server, golden: list[Row]
+) -> None:
+    row = features(golden[0])
+    for moments in (
+        ("2024-02-29T23:30:00Z", "2024-03-01T00:30:00+01:00", "2024-02-29T18:30:00-05:00"),
+        ("2024-10-27T02:30:00+02:00", "2024-10-27T01:30:00+01:00"),  # the hour that comes twice
+    ):
+        said = [shares(server, row | {"departure": moment}) for moment in moments]
+        assert all(one == said[0] for one in said)
+    other = shares(server, row | {"departure": "2024-10-27T02:30:00+01:00"})
+    assert other != said[0]
+
+
+def test_no_row_of_the_table_is_trained_on_that_is_golden_gaps_and_duplicates_included(
+    flights: Path, golden: list[Row]
+) -> None:
+    code = (
+        f"import json; from {PACKAGE} import golden, data; table = data.load();"
+        "rows = golden.training_rows(table, golden.read());"
+        "print(json.dumps([golden.features(rows), golden.features(table)]))"
+    )
+    trained, table = json.loads(do(flights, "-c", code))
+    key = [json.dumps(features(row), sort_keys=True) for row in golden]
+    left = [json.dumps(row, sort_keys=True) for row in trained]
+    assert not {*key} & {*left}
+    assert len(key) + len(left) == len(table) == 2200
+    assert len({*key}) < len(key)  # both of two equal rows are golden
+    assert any(row["wind"] is None for row in golden)
+
+
+def test_whole_numbers_are_exact_to_2_to_the_53(flights: Path) -> None:
+    code = (
+        f"from {PACKAGE}.schema import *;"
+        "s = Schema((Whole('n', '', 0, 2**53), Whole('m', '', 0, 2**53, missing=True)), 't');"
+        "rows = [{'n': 16777217, 'm': None}, {'n': 2**53 - 1, 'm': 2**53}];"
+        "print(s.decode(s.encode(rows)) == rows, s.encode(rows)['n'].tolist())"
+    )
+    assert do(flights, "-c", code) == "True [16777217.0, 9007199254740991.0]\n"
+
+
+def test_the_documentation_says_what_may_be_null(server: Server) -> None:
+    paths = httpx.get(f"{server.url}/openapi.json").json()["paths"]
+    body = paths["/predict"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    row = body["anyOf"][0]
+    assert row["required"] == ["distance", "weekend", "departure"]
+    assert {"type": "null"} in row["properties"]["carrier"]["anyOf"]
+    assert row["properties"]["departure"]["format"] == "date-time"
+
+
+KINDS = {"distance": "FP64", "wind": "FP64", "seats": "INT64", "weekend": "BOOL", "full": "BOOL"}
+TYPES: dict[str, Any] = {"FP64": np.float64, "INT64": np.int64, "BOOL": np.bool_, "BYTES": object}
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_each_feature_may_be_a_tensor_of_its_own(
+    server: Server, golden: list[Row], binary: bool
+) -> None:
+    rows = [features(row) for row in golden]
+    rows = [row for row in rows if None not in (row["seats"], row["full"])][:20]
+    tensors = []
+    for name in rows[0]:
+        kind = KINDS.get(name, "BYTES")
+        empty = "" if kind == "BYTES" else np.nan  # what a gap is in bytes
+        values = [empty if row[name] is None else row[name] for row in rows]
+        column = np.array(values, TYPES[kind]).reshape(-1, 1)
+        tensors.append(triton.InferInput(name, list(column.shape), kind))
+        if kind == "FP64" and not binary:
+            continue  # NaN is no JSON; the next test sends null
+        tensors[-1].set_data_from_numpy(column, binary_data=binary)
+    if not binary:
+        wind = next(tensor for tensor in tensors if tensor.name() == "wind")
+        tensors = [tensor for tensor in tensors if tensor is not wind]
+        for tensor in tensors:
+            if tensor.name() == "distance":
+                far = np.array([[row["distance"]] for row in rows])
+                tensor.set_data_from_numpy(far, binary_data=False)
+        rows = [row | {"wind": None} for row in rows]
+    with triton.InferenceServerClient(server.url.removeprefix("http://")) as client:
+        said = client.infer("churn-model", tensors).as_numpy("probabilities")
+        metadata = client.get_model_metadata("churn-model")
+    named = [list(answer["probabilities"].values()) for answer in ask(server, rows).json()]
+    assert said.tolist() == [pytest.approx(row, abs=1e-6) for row in named]
+    assert [entry["name"] for entry in metadata["inputs"]] == [*rows[0]]
+
+
+def test_null_in_a_tensor_is_a_gap_and_a_fault_is_named(server: Server, golden: list[Row]) -> None:
+    row = features(golden[0]) | {"wind": None, "seats": None, "full": None, "note": None}
+
+    def infer(**changed: object) -> httpx.Response:
+        told = row | changed
+        inputs = [
+            {"name": name, "datatype": KINDS.get(name, "BYTES"), "shape": [1], "data": [value]}
+            for name, value in told.items()
+        ]
+        return httpx.post(f"{server.url}/v2/models/churn-model/infer", json={"inputs": inputs})
+
+    answer = infer()
+    assert answer.status_code == 200, answer.text
+    data = {output["name"]: output["data"] for output in answer.json()["outputs"]}
+    assert data["probabilities"] == pytest.approx([*shares(server, row).values()], abs=1e-6)
+    wrong = infer(departure="noon")
+    assert (wrong.status_code, "row 0: departure must be" in wrong.text) == (400, True)
+    assert infer(weekend=None).status_code == 400
+    assert "not 'extra'" in infer(extra="x").json()["error"]
