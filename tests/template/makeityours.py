@@ -32,7 +32,7 @@ def merged(source: str, block: str) -> str:
             edits.append((later[0].lineno - 1, later[0].lineno - 1, new))
         else:
             edits.append((old.lineno - 1, old.end_lineno or old.lineno, new))
-    for start, end, new in sorted(edits, key=lambda edit: -edit[0]):
+    for start, end, new in sorted(edits, key=lambda edit: edit[0])[::-1]:  # the last place first
         lines[start:end] = [f"{new}\n"]
     return "".join(lines)
 

@@ -68,8 +68,6 @@ def seen(columns: Columns) -> Columns:
             made |= {f"{name}_{place}": part.astype(float) for place, part in enumerate(column.T)}
         elif column.dtype != object:
             made[name] = column.astype(np.float64, copy=False)
-        elif {*map(type, column)} <= {bool, type(None)} and len(column):
-            made[name] = column.astype(np.float64)
         else:
             made[name] = np.array(["" if v is None else v for v in column], object)
     return made

@@ -179,14 +179,14 @@ def _columns(model: Model, tensors: list[Tensor], raw: bytes) -> Columns:
             raise ValueError(f"the inputs are {known}, not '{name[:64]}'")
     if len({tensor.shape[0] for tensor in tensors}) > 1:
         raise ValueError("the tensors differ in their rows")
+    if one and tensors[0].shape[1:] != (width,):
+        raise ValueError(f"the shape is [rows, {width}], not {list(tensors[0].shape)}")
     parts = _parts(tensors, raw)
     found = {t.name: _values(t, part) for t, part in zip(tensors, parts, strict=True)}
     if one:
         matrix = found[INPUT]
         if matrix.dtype.kind not in "fiu":
             raise ValueError(f"the datatype is one of {', '.join(NUMPY)}")
-        if matrix.shape[1:] != (width,):
-            raise ValueError(f"the shape is [rows, {width}], not {list(matrix.shape)}")
         columns = dict(zip(names, matrix.T, strict=True))
         model.schema.check(columns)
         return {name: column.astype(np.float64) for name, column in columns.items()}

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
 
-# By feature, a value a row. A gap is NaN in numbers and timestamps, and None in all else.
+# By feature, a value a row. A gap is None in texts, and NaN in all that can be a number.
 Columns = dict[str, NDArray[Any]]
 Problem = tuple[int, str | None, str]  # the number of the row, the field, what is wrong
 Kind = Literal["number", "code", "category", "boolean", "timestamp", "text", "vector"]
@@ -125,7 +125,7 @@ class Feature:
                 return BAD if self.whole and value % 1 else value
             return math.nan if self.missing and value is None else BAD
         if value is None or (value == "" and self.missing):
-            gap = math.nan if self.kind in ("code", "timestamp") else None
+            gap = None if self.kind in ("category", "text") else math.nan
             return gap if self.missing else BAD
         if self.kind == "boolean":
             return value if type(value) is bool else BAD
@@ -151,30 +151,31 @@ class Feature:
             return datetime.fromtimestamp(value, UTC).isoformat()
         if self.kind == "code":
             return self.categories[int(value)]
+        if self.kind == "boolean":
+            return bool(value)
         return int(value) if self.whole else value
 
     def column(self, values: Sequence[Any]) -> NDArray[Any]:
         """Values that were read -> [rows], or [rows, length] of a vector."""
-        if self.kind in ("number", "code", "timestamp"):
-            return np.array(values, np.float64)
         if self.kind == "vector":
             return np.array(values, np.float32).reshape(-1, self.length)
-        gaps = self.missing or self.kind != "boolean"
-        return np.array(values, object if gaps else bool)
+        if self.kind in ("category", "text"):
+            return np.array(values, object)
+        return np.array(values, bool if self.kind == "boolean" and not self.missing else np.float64)
 
     def broken(self, column: NDArray[Any]) -> NDArray[np.bool_]:
         """Which values of a column break the rule [rows]: NaN and None are gaps."""
         if self.kind == "vector":
             return np.asarray(~(np.abs(column) < HUGE).all(axis=1))
-        if column.dtype == object or column.dtype == bool:
+        if column.dtype == object:
             return np.array([self.read(value) is BAD for value in column.tolist()], bool)
         low, high = self.minimum, self.maximum
         if self.kind == "timestamp":
             low, high = -YEARS, YEARS
-        elif self.kind == "code":
-            low, high = 0, len(self.categories) - 1
+        elif self.kind != "number":
+            low, high = 0, len(self.categories or (False, True)) - 1
         bad = ~((low <= column) & (column <= high))
-        bad |= (column % 1 != 0) & (self.whole or self.kind == "code")
+        bad |= (column != np.floor(column)) & (self.whole or self.kind in ("boolean", "code"))
         return np.asarray(bad & ~(np.isnan(column) & self.missing))
 
 

@@ -21,6 +21,7 @@ import pandas as pd
 from skl2onnx import to_onnx as convert
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.base import is_classifier
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
@@ -54,7 +55,9 @@ def to_onnx(fitted: Any, table: pd.DataFrame) -> bytes:
 
     It takes all columns as one input when they are numbers, else an input a column.
     """
-    options = {id(fitted): {"zipmap": False}} if is_classifier(fitted) else None
+    # A server need not know American English to tell small letters from large ones.
+    options: dict[Any, Any] = {TfidfVectorizer: {"locale": "C.UTF-8"}}
+    options |= {id(fitted): {"zipmap": False}} if is_classifier(fitted) else {}
     inputs: list[Any] = [(INPUT, FloatTensorType([None, table.shape[1]]))]
     if texts := {*table.columns} - {*table.select_dtypes("number").columns}:
         kinds = {name: StringTensorType if name in texts else FloatTensorType for name in table}
