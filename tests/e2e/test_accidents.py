@@ -46,11 +46,14 @@ def test_a_deploy_killed_at_any_instant_leaves_a_release_serving_and_the_next_on
 
     def kill_deploys(environment: str) -> None:
         chance, known, killed = random.Random(f"{seed} {environment}"), set(shop.releases), 0
+        started = time.monotonic()
+        shop.deploy(environment, shop.other(environment))
+        takes = time.monotonic() - started  # seconds; later there would be nothing left to kill
         with load(shop.port(environment), shop.row, connections=2, pause=0.01) as under_way:
             while killed < KILLS / 2:
                 words = ("deploy", "--env", environment, "--release", shop.other(environment))
                 process = shop.start(*words)
-                time.sleep(chance.uniform(0, 2))
+                time.sleep(chance.uniform(0, takes))
                 kill(process)
                 killed += process.wait() == -9
                 assert shop.served(environment) in known, process.stdout and process.stdout.read()
@@ -108,7 +111,7 @@ def test_up_takes_longer_on_a_machine_that_is_far_too_busy_and_does_not_fail(sho
 @BOTH
 def test_a_server_that_hangs_costs_no_request_is_named_and_started_anew_by_up(shop: Shop) -> None:
     release = shop.served()
-    server = shop.server(release)
+    server = shop.server(release, 1)  # not the one that a test has just killed
     path = server.cmdline()[-1]
     time.sleep(11 - min(time.time() - server.create_time(), 11))  # a new one may just be slow
     with load(shop.port(), shop.row, connections=8, pause=0.02) as under_way:
@@ -119,10 +122,10 @@ def test_a_server_that_hangs_costs_no_request_is_named_and_started_anew_by_up(sh
     assert tally.slowest < max(3, shop.patience())
     facts = shop.status()
     assert facts["health"] == "1/2 ready"
-    assert [text for text in facts["remarks"] if text.startswith(f"{release}-0 hangs")]
+    assert [text for text in facts["remarks"] if text.startswith(f"{release}-1 hangs")]
     done = shop.ops("up", "--env", "production")
     assert done.returncode == 0, done.stderr
-    assert f"{release}-0 hung" in done.stdout
+    assert f"{release}-1 hung" in done.stdout
     wait_until(lambda: answers(path), 60, "coming back")
 
 
