@@ -256,3 +256,64 @@ def test_null_in_a_tensor_is_a_gap_and_a_fault_is_named(server: Server, golden: 
     assert (wrong.status_code, "row 0: departure must be" in wrong.text) == (400, True)
     assert infer(weekend=None).status_code == 400
     assert "not 'extra'" in infer(extra="x").json()["error"]
+
+
+SPLITS = """
+import json, sys
+import numpy as np, pandas as pd
+from {package} import data, golden, gate, model, train
+from {package}.schema import Number, Schema
+
+def table(days):
+    chance = np.random.default_rng(0)
+    rows = [(day, chance.integers(2), patient) for day in range(days) for patient in range(40)]
+    frame = pd.DataFrame(rows, columns=["day", "coin", "patient"])
+    coin = frame.groupby("{alike}")["coin"].transform("first")
+    told = {{"{alike}": frame["{alike}"].astype(float), "noise": chance.normal(size=len(frame))}}
+    named = {{"target": np.where(coin == 1, "heads", "tails"), "patient": frame["patient"]}}
+    return pd.DataFrame({{**told, **named}})
+
+whole = table(60)
+drawn = golden.draw(whole)
+drawn.to_csv(golden.GOLDEN, index=False)
+held, rows = golden.read(), golden.training_rows(whole, golden.read())
+kept = golden.draw(table(80))
+onnx, facts = train.train(whole, held, 0)
+print(json.dumps({{
+    "golden": held["{alike}"].tolist(), "trained": rows["{alike}"].tolist(),
+    "accuracy": gate.measure(model.Model(onnx, facts), held)["all"].value,
+    "grown": len(set(drawn.index) - set(kept.index)), "rows": len(drawn),
+}}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("split", "alike"),
+    [("random()", "day"), ("by_time('day')", "day"), ("by_group('patient')", "patient")],
+)
+def test_a_split_tells_a_model_that_remembers_from_one_that_knows(
+    project: Path, tmp_path: Path, split: str, alike: str
+) -> None:
+    clone = tmp_path / "clone"
+    sh("git", "clone", "-q", project, clone)
+    (clone / ".venv").symlink_to(project / ".venv")
+    source = clone / "src" / PACKAGE
+    (source / "data.py").write_text(
+        "from .schema import Number, Schema\nfrom .split import *\n"
+        f"SCHEMA = Schema((Number('{alike}', '', 0, 99), Number('noise', '', -9, 9)), 'target',"
+        f" ('heads', 'tails'))\nSPLIT = {split}\nSLICES = {{}}\ndef load(): ...\n"
+    )
+    train = source / "train.py"
+    forest = "from sklearn.ensemble import RandomForestClassifier as LogisticRegression"
+    text = train.read_text().replace("from sklearn.linear_model import LogisticRegression", forest)
+    train.write_text(text)
+    told = json.loads(do(clone, "-c", SPLITS.format(package=PACKAGE, alike=alike)))
+    assert 300 < told["rows"] < 700
+    if split == "random()":
+        assert told["accuracy"] > 0.9  # it has seen the same day, and remembers
+        assert told["grown"] == 0
+    else:
+        assert told["accuracy"] < 0.75
+        assert not {*told["golden"]} & {*told["trained"]}
+    if "time" in split:
+        assert max(told["trained"]) < min(told["golden"])

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from .schema import Number, Schema
+from .split import random
 
 # Ranges say what is plausible, and so what the server accepts: wider than the data, narrow
 # enough to catch a wrong unit. Lengths are in micrometres.
@@ -29,6 +30,8 @@ SCHEMA = Schema(
         Number("mean_fractal_dimension", "raggedness of the edge", 0, 0.3),
     ),
 )
+
+SPLIT = random()  # or by_time("column") or by_group("column"), where rows are not each for itself
 
 # Parts of the table where the model must be good too, each a name and the rows it holds.
 # The gate looks at every one: an average hides whom a model fails.

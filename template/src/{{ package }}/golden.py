@@ -17,12 +17,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from . import data
 from .data import SCHEMA, load
 from .model import ModelError
 from .schema import BAD, Columns, Feature, InvalidRowsError
+from .split import Mask, Split, chosen
 
+SPLIT: Split = getattr(data, "SPLIT", Split())  # tables were once split at random only
 GOLDEN = Path("data/golden.csv")
-COLUMNS = [*SCHEMA.names, SCHEMA.target]
+COLUMNS = list(dict.fromkeys([*SCHEMA.names, SCHEMA.target, SPLIT.column or SCHEMA.target]))
 SHARE = 0.2  # of the table
 MOST = 1000  # rows: as many as one request may hold
 
@@ -75,8 +78,7 @@ def read() -> pd.DataFrame:
 def _typed(feature: Feature, texts: pd.Series) -> Any:
     """A column of the file as the table has it."""
     if feature.kind == "number":
-        numbers = texts.where(texts != "", "nan").astype(float)
-        return numbers.astype(int) if feature.whole and not feature.missing else numbers
+        return texts.replace("", "nan").astype(float)
     if feature.kind == "timestamp":
         return pd.to_datetime(texts.where(texts != ""), utc=True, format="ISO8601")
     if feature.kind in ("boolean", "vector"):
@@ -113,11 +115,11 @@ def _plain(value: Any) -> Any:
 def unfetched(paths: list[Path] | None = None) -> Iterator[ModelError]:
     """Data that Git LFS or DVC keep elsewhere: of some files, or of all below data/."""
     for path in paths or sorted(GOLDEN.parent.rglob("*")):
-        data = path.with_suffix("") if path.suffix == ".dvc" else path
-        if data.is_file() and data.open("rb").read(24) == b"version https://git-lfs.":
-            yield ModelError(f"{data} is only a pointer of Git LFS", "git lfs pull; in CI too")
-        elif not data.exists() and data.with_name(f"{data.name}.dvc").exists():
-            yield ModelError(f"{data} is kept by DVC and not here", "dvc pull; in CI too")
+        file = path.with_suffix("") if path.suffix == ".dvc" else path
+        if file.is_file() and file.open("rb").read(24) == b"version https://git-lfs.":
+            yield ModelError(f"{file} is only a pointer of Git LFS", "git lfs pull; in CI too")
+        elif not file.exists() and file.with_name(f"{file.name}.dvc").exists():
+            yield ModelError(f"{file} is kept by DVC and not here", "dvc pull; in CI too")
 
 
 def why(error: Exception, remedy: str, paths: list[Path] | None = None) -> str:
@@ -128,21 +130,36 @@ def why(error: Exception, remedy: str, paths: list[Path] | None = None) -> str:
 
 
 def training_rows(table: pd.DataFrame, golden: pd.DataFrame) -> pd.DataFrame:
-    """The table without every row whose features are those of a golden row."""
+    """The table without every row whose features are those of a golden row, or that SPLIT holds
+    back with them."""
     held_out = set(_keys(golden))
-    return table[[key not in held_out for key in _keys(table)]]
+    free = table[[key not in held_out for key in _keys(table)]]
+    return free if SPLIT.kind == "random" else free[SPLIT.apart(free, golden)]
+
+
+def validation(table: pd.DataFrame, seed: int) -> Mask:
+    """Which training rows are for validation, a fifth by the same split [rows]."""
+    if SPLIT.kind == "time":
+        return SPLIT.last(table, SHARE)
+    return chosen(_marks(table), SHARE, f"{seed} ")
 
 
 def draw(table: pd.DataFrame) -> pd.DataFrame:
-    """Choose the golden rows by the hash of their features.
+    """Choose the golden rows by the hash of their features, or of their group.
 
     So the choice does not depend on the order of the table, equal rows stay together, and a row
-    that was golden stays golden when the table grows.
+    that was golden stays golden when the table grows. By time they are of the newest fifth.
     """
-    share = min(SHARE, MOST / len(table))
-    hashes = [hashlib.sha256(repr(key).encode()).digest() for key in _keys(table)]
-    chosen = [int.from_bytes(digest[:8]) < share * 2**64 for digest in hashes]
-    return table.loc[chosen, COLUMNS].head(MOST)
+    share = SHARE
+    if SPLIT.kind == "time":
+        table, share = table[SPLIT.last(table, SHARE)], 1.0
+    found: pd.DataFrame = table[chosen(_marks(table), min(share, MOST / len(table)))][COLUMNS]
+    return found.head(MOST)
+
+
+def _marks(table: pd.DataFrame) -> list[Any]:
+    """What a row is chosen by: its group, or its features."""
+    return SPLIT.marks(table).tolist() if SPLIT.kind == "group" else _keys(table)
 
 
 def _keys(table: pd.DataFrame) -> list[tuple[Any, ...]]:
@@ -166,8 +183,8 @@ def main() -> None:
         sys.exit(why(error, "correct load() or SCHEMA in data.py"))
     rows = draw(table)
     GOLDEN.parent.mkdir(exist_ok=True)
-    written = pd.DataFrame(features(rows)).assign(**{SCHEMA.target: rows[SCHEMA.target].to_numpy()})
-    written.to_csv(GOLDEN, index=False, lineterminator="\n")
+    others = {name: rows[name].to_numpy() for name in COLUMNS if name not in SCHEMA.names}
+    pd.DataFrame(features(rows)).assign(**others).to_csv(GOLDEN, index=False, lineterminator="\n")
     print(f"wrote {GOLDEN}: {len(rows)} of {len(table)} rows, never to be trained on")
 
 

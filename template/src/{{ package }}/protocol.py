@@ -6,7 +6,6 @@ where all of them are numbers, all in one. Tensors come in as JSON or as raw byt
 """
 
 import itertools
-import struct
 import zlib
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
@@ -190,7 +189,8 @@ def _columns(model: Model, tensors: list[Tensor], raw: bytes) -> Columns:
         columns = dict(zip(names, matrix.T, strict=True))
         model.schema.check(columns)
         return {name: column.astype(np.float64) for name, column in columns.items()}
-    lists = [_plain(values, name in model.schema.vectors) for name, values in found.items()]
+    vectors = {feature.name for feature in model.schema.features if feature.kind == "vector"}
+    lists = [_plain(values, name in vectors) for name, values in found.items()]
     rows = (dict(zip(found, row, strict=True)) for row in zip(*lists, strict=True))
     return model.schema.encode(list(rows))
 
@@ -229,16 +229,14 @@ def _values(tensor: Tensor, part: bytes | None) -> NDArray[Any]:
 
 
 def _texts(part: bytes) -> list[str]:
-    """Texts, each behind its length in bytes. Raises ValueError."""
+    """Texts, each behind its length in four bytes. Raises ValueError."""
     found, place = [], 0
     while place < len(part):
-        if place + 4 > len(part):
-            raise ValueError("a text is cut off")
-        (size,) = struct.unpack_from("<I", part, place)
-        place += 4 + size
+        start = place + 4
+        place = start + int.from_bytes(part[place:start], "little")
         if place > len(part):
             raise ValueError("a text is cut off")
-        found.append(part[place - size : place].decode("utf-8"))
+        found.append(part[start:place].decode("utf-8"))
     return found
 
 

@@ -205,10 +205,6 @@ class Schema:
     def names(self) -> list[str]:
         return [feature.name for feature in self.features]
 
-    @cached_property
-    def vectors(self) -> set[str]:
-        return {feature.name for feature in self.features if feature.kind == "vector"}
-
     @property
     def shape(self) -> object:
         """What two schemas share that encode a row alike, whatever ranges they accept."""

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from .schema import Boolean, Category, Number, Schema, Text, Timestamp, Whole
+from .split import random
 
 SCHEMA = Schema(
     target="late",
@@ -21,6 +22,8 @@ SCHEMA = Schema(
         Text("note", longest=60, missing=True),
     ),
 )
+
+SPLIT = random()
 
 SLICES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "weekend": lambda table: table["weekend"],

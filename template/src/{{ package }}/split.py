@@ -1,0 +1,57 @@
+"""How golden, validation and training rows are told apart; `SPLIT` in data.py chooses one way."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows that are alike must not lie on both sides: equal ones, or those of a group, or a time.
+
+    `column` may be a feature, or a column of the table that no model sees.
+    """
+
+    kind: Literal["random", "group", "time"] = "random"
+    column: str = ""
+
+    def marks(self, table: pd.DataFrame) -> pd.Series:
+        """What the rows are told apart by: the name of their group, or their time."""
+        values = table[self.column]
+        if self.kind == "group":
+            return values.astype(str)
+        if not pd.api.types.is_datetime64_any_dtype(values.dtype):
+            numbers = pd.to_numeric(values, errors="coerce")
+            if numbers.notna().all():
+                return numbers
+        return pd.to_datetime(values, utc=True)
+
+    def last(self, table: pd.DataFrame, share: float) -> Mask:
+        """Of which rows it is true that they are in the newest share [rows]."""
+        marks = self.marks(table)
+        return np.asarray(marks >= marks.sort_values().iloc[int(len(table) * (1 - share))])
+
+    def apart(self, table: pd.DataFrame, golden: pd.DataFrame) -> Mask:
+        """Which rows are of no golden group, or older than every golden row [rows]."""
+        if self.kind == "group":
+            return ~np.asarray(self.marks(table).isin(self.marks(golden)))
+        return np.asarray(self.marks(table) < self.marks(golden).min())
+
+
+random = Split
+by_group = partial(Split, "group")
+by_time = partial(Split, "time")
+
+
+def chosen(keys: Iterable[Any], share: float, salt: str = "") -> Mask:
+    """A share of the keys, by their hash: so it depends on nothing but the key itself."""
+    digests = (hashlib.sha256(f"{salt}{key!r}".encode()).digest() for key in keys)
+    return np.array([int.from_bytes(digest[:8]) < share * 2**64 for digest in digests], bool)
