@@ -317,3 +317,50 @@ def test_a_split_tells_a_model_that_remembers_from_one_that_knows(
         assert not {*told["golden"]} & {*told["trained"]}
     if "time" in split:
         assert max(told["trained"]) < min(told["golden"])
+
+
+BEFORE = '''"""A table as it was declared in 0.3.0."""
+
+import pandas as pd
+from sklearn.datasets import load_diabetes
+
+from .schema import Feature, Schema
+
+SCHEMA = Schema(
+    target="progression",
+    features=(
+        Feature("age", "in years", 0, 120, whole=True),
+        Feature("sex", "as coded in the table", categories=("1", "2")),
+        Feature("bmi", "body mass index, kg/m2", 10, 80),
+    ),
+)
+SLICES = {"sex 1": lambda table: table["sex"] == "1"}
+
+
+def load() -> pd.DataFrame:
+    bunch = load_diabetes(as_frame=True, scaled=False)
+    table = pd.DataFrame(bunch.data)[["age", "sex", "bmi"]].astype({"age": int, "sex": int})
+    return table.assign(sex=table["sex"].astype(str), progression=bunch.target)
+'''
+
+
+def test_a_table_that_was_declared_before_there_were_kinds_goes_on_working(
+    clone: Path, tmp_path: Path
+) -> None:
+    source = clone / "src" / PACKAGE
+    (source / "data.py").write_text(BEFORE)
+    train = source / "train.py"
+    text = train.read_text().replace("import LogisticRegression", "import Ridge")
+    train.write_text(text.replace("LogisticRegression(", "Ridge("))
+    for step in ("golden", "train", "gate"):
+        do(clone, "-m", f"{PACKAGE}.{step}")
+    path = {"PYTHONPATH": f"{clone / 'src'}"}
+    with serving(clone, source / "artifacts", tmp_path / "log", **path) as server:
+        row = {"age": 59, "sex": "2", "bmi": 32.1}
+        answer = ask(server, row)
+        assert 100 < answer.json()["prediction"] < 300
+        told = {"name": "features", "datatype": "FP32", "shape": [1, 3], "data": [59, 1, 32.1]}
+        coded = httpx.post(f"{server.url}/v2/models/churn-model/infer", json={"inputs": [told]})
+        [output] = coded.json()["outputs"]
+        assert output["data"] == [pytest.approx(answer.json()["prediction"], rel=1e-6)]
+        assert ask(server, row | {"sex": "3"}).status_code == 422

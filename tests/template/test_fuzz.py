@@ -56,6 +56,7 @@ def test_no_body_at_all_breaks_predict_or_infer(client: httpx.Client, body: byte
 
 
 @given(
+    name=st.sampled_from(["features", "mean_radius", "x"]),
     shape=st.lists(st.integers(-3, 12) | st.just(10**30), max_size=3) | NUMBERS,
     datatype=st.sampled_from(["FP32", "FP64", "INT8", "UINT64", "BYTES", ""]) | NUMBERS,
     data=JSON | st.lists(st.floats(), min_size=10, max_size=10),
@@ -68,13 +69,14 @@ def test_no_body_at_all_breaks_predict_or_infer(client: httpx.Client, body: byte
 @CALM
 def test_infer_survives_any_tensor(
     client: httpx.Client,
+    name: str,
     shape: object,
     datatype: object,
     data: object,
     parameters: object,
     header: object,
 ) -> None:
-    tensor = {"name": "features", "shape": shape, "datatype": datatype, "data": data}
+    tensor = {"name": name, "shape": shape, "datatype": datatype, "data": data}
     tensor |= {} if parameters is None else {"parameters": parameters}
     headers = {} if header is None else {"inference-header-content-length": str(header)}
     body = json.dumps({"inputs": [tensor]})

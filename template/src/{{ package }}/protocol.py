@@ -36,7 +36,7 @@ Rows = Annotated[int, Field(ge=1, le=MAX_ROWS)]
 class Tensor(BaseModel):
     name: str
     datatype: str
-    shape: tuple[Rows] | tuple[Rows, int]
+    shape: tuple[Rows] | tuple[Rows, Annotated[int, Field(ge=1, le=MAX_BYTES)]]
     parameters: dict[str, Any] | None = None
     data: list[Any] | None = None
 
