@@ -15,6 +15,7 @@ import argparse
 import json
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -118,9 +119,9 @@ def objections(model: Model, rows: pd.DataFrame) -> Iterator[str]:
         yield "data/golden.csv changed since the training, which may have seen its rows: make train"
     tried = {"golden rows": golden.columns(rows), "ends of the ranges": SCHEMA.corners}
     for name, columns in tried.items():
-        for what, wrong in model.faults(model.raw(columns)):
-            if wrong.any():
-                yield f"the answer {what} for {wrong.sum()} of {len(wrong)} {name}"
+        faults = model.faults(model.raw(columns))
+        for what, wrong in Counter(filter(None, faults)).items():
+            yield f"the answer {what} for {wrong} of {len(faults)} {name}"
 
 
 def judge(slices: dict[str, Slice], champion: dict[str, Slice], limits: Limits) -> Iterator[str]:

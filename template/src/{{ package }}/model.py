@@ -5,8 +5,9 @@ uses and never loads a pickle. Touch this file to record one more fact about a m
 """
 
 import hashlib
+import itertools
 import json
-from collections.abc import Iterator
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ class Model:
         table = seen(columns)
         try:
             if [*self._inputs] == [INPUT] and INPUT not in table:
-                return {INPUT: np.stack([*table.values()], axis=1, dtype=np.float32)}
+                return {INPUT: np.ascontiguousarray(np.array([*table.values()], np.float32).T)}
             return {
                 name: table[name].astype(TYPES[kind]).reshape(-1, 1)
                 for name, kind in self._inputs.items()
@@ -128,29 +129,28 @@ class Model:
             raise ModelError(f"the model must give {what} a row", "see to_onnx() in train.py")
         return outputs
 
-    def faults(self, outputs: list[NDArray[Any]]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-        """What may be wrong with an answer, and of which rows it is true [rows]."""
+    def faults(self, outputs: list[NDArray[Any]]) -> list[str]:
+        """What is wrong with each answer [rows]; "" where nothing is."""
         rows = len(outputs[0])
-        finite = [np.isfinite(output).reshape(rows, -1).all(1) for output in outputs]
-        yield "is not a finite number", ~np.logical_and.reduce(finite)
+        lists = (output.reshape(rows, -1).tolist() for output in outputs)
+        return [self._fault(first, *others) for (first,), *others in zip(*lists, strict=True)]
+
+    def _fault(self, first: float, *others: list[float]) -> str:
+        if not all(map(math.isfinite, itertools.chain((first,), *others))):
+            return "is not a finite number"
         if self.schema.classes:
-            shares, codes = outputs[1].reshape(rows, -1), outputs[0].reshape(rows)
-            far = np.abs(shares - 0.5).max(1) > 0.5 + CLOSE
-            far |= np.abs(shares.sum(1) - 1) > CLOSE
-            yield "has probabilities that are not from 0 to 1 with the sum 1", far
-            places = np.clip(codes, 0, shares.shape[1] - 1).astype(int)
-            named = shares[np.arange(rows), places]
-            yield (
-                "is not the most probable class",
-                (named < shares.max(1) - CLOSE) | (codes != places),
-            )
+            best = max(others[0])
+            if min(others[0]) < -CLOSE or best > 1 + CLOSE or abs(sum(others[0]) - 1) > CLOSE:
+                return "has probabilities that are not from 0 to 1 with the sum 1"
+            if first not in range(len(others[0])) or others[0][int(first)] < best - CLOSE:
+                return "is not the most probable class"
+        return ""
 
     def run(self, columns: Columns) -> list[NDArray[Any]]:
         """The same, of answers that have no fault. Raises ModelError when one has."""
         outputs = self.raw(columns)
-        for what, rows in self.faults(outputs):
-            if rows.any():
-                raise ModelError(f"the model's answer {what}", "see to_onnx() in train.py")
+        for fault in filter(None, self.faults(outputs)):
+            raise ModelError(f"the model's answer {fault}", "see to_onnx() in train.py")
         return outputs
 
     def answers(self, columns: Columns) -> list[dict[str, Any]]:

@@ -229,6 +229,9 @@ class Schema:
                 problems += [(number, name, message) for name, message in told.items()]
         if problems:
             raise InvalidRowsError(problems)
+        if self._is_numbers:  # one array is made in the time of one
+            matrix = np.array(found, np.float64).reshape(-1, len(self.names))
+            return dict(zip(self.names, matrix.T, strict=True))
         parts = zip(*found, strict=True) if found else ((),) * len(self.features)
         return {f.name: f.column(part) for f, part in zip(self.features, parts, strict=True)}
 
@@ -253,6 +256,10 @@ class Schema:
         """Columns -> the rows as a client would send them."""
         lists = [map(f.write, columns[f.name].tolist()) for f in self.features]
         return [dict(zip(self.names, row, strict=True)) for row in zip(*lists, strict=True)]
+
+    @cached_property
+    def _is_numbers(self) -> bool:
+        return {feature.kind for feature in self.features} <= {"number", "code", "timestamp"}
 
     @cached_property
     def _known(self) -> set[str]:

@@ -9,7 +9,6 @@ import logging
 import os
 import re
 import time
-from collections import Counter as Tally
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,7 +55,10 @@ requests, predicted = functools.cache(REQUESTS.labels), functools.cache(PREDICTI
 
 def count(scope: Scope, classes: Iterable[str]) -> None:
     """Count rows that were predicted, by class; numbers have the class ""."""
-    for name, rows in Tally(classes).items():
+    tally: dict[str, int] = {}
+    for name in classes:
+        tally[name] = tally.get(name, 0) + 1
+    for name, rows in tally.items():
         predicted(name, scope["traffic"], scope["release"]).inc(rows)
 
 
