@@ -266,9 +266,9 @@ from {package}.schema import Number, Schema
 
 def table(days):
     chance = np.random.default_rng(0)
-    rows = [(day, chance.integers(2), patient) for day in range(days) for patient in range(40)]
-    frame = pd.DataFrame(rows, columns=["day", "coin", "patient"])
-    coin = frame.groupby("{alike}")["coin"].transform("first")
+    rows = [(day, patient) for day in range(days) for patient in range(40)]
+    frame = pd.DataFrame(rows, columns=["day", "patient"])
+    coin = frame["{alike}"] * 2654435761 // 2**16 % 2  # nothing that one day tells of the next, or one patient of another
     told = {{"{alike}": frame["{alike}"].astype(float), "noise": chance.normal(size=len(frame))}}
     named = {{"target": np.where(coin == 1, "heads", "tails"), "patient": frame["patient"]}}
     return pd.DataFrame({{**told, **named}})
@@ -304,16 +304,19 @@ def test_a_split_tells_a_model_that_remembers_from_one_that_knows(
         f" ('heads', 'tails'))\nSPLIT = {split}\nSLICES = {{}}\ndef load(): ...\n"
     )
     train = source / "train.py"
-    forest = "from sklearn.ensemble import RandomForestClassifier as LogisticRegression"
-    text = train.read_text().replace("from sklearn.linear_model import LogisticRegression", forest)
-    train.write_text(text)
+    text = train.read_text().replace(
+        "from sklearn.linear_model import LogisticRegression",
+        "from sklearn.ensemble import RandomForestClassifier",
+    )
+    fitted = "make_pipeline(StandardScaler(), LogisticRegression(random_state=seed))"
+    train.write_text(text.replace(fitted, "RandomForestClassifier(random_state=seed)"))
     told = json.loads(do(clone, "-c", SPLITS.format(package=PACKAGE, alike=alike)))
     assert 300 < told["rows"] < 700
     if split == "random()":
-        assert told["accuracy"] > 0.9  # it has seen the same day, and remembers
+        assert told["accuracy"] > 0.85  # it has seen the same day, and remembers
         assert told["grown"] == 0
     else:
-        assert told["accuracy"] < 0.75
+        assert told["accuracy"] < 0.8
         assert not {*told["golden"]} & {*told["trained"]}
     if "time" in split:
         assert max(told["trained"]) < min(told["golden"])

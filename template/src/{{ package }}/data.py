@@ -9,8 +9,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from .schema import Number, Schema
-from .split import random
+from .schema import Feature, Schema
 
 # Ranges say what is plausible, and so what the server accepts: wider than the data, narrow
 # enough to catch a wrong unit. Lengths are in micrometres.
@@ -18,20 +17,18 @@ SCHEMA = Schema(
     target="diagnosis",
     classes=("benign", "malignant"),  # leave out for a target that is a number
     features=(
-        Number("mean_radius", "mean distance from the centre to the edge", 1, 60),
-        Number("mean_texture", "standard deviation of the grey levels", 0, 80),
-        Number("mean_perimeter", "mean length of the edge", 5, 400),
-        Number("mean_area", "mean area", 10, 8000),
-        Number("mean_smoothness", "local variation of the radius", 0, 0.5),
-        Number("mean_compactness", "perimeter squared over area, less one", 0, 1),
-        Number("mean_concavity", "depth of the dents in the edge", 0, 1),
-        Number("mean_concave_points", "share of the edge that is dented", 0, 0.5),
-        Number("mean_symmetry", "difference between the two halves", 0, 1),
-        Number("mean_fractal_dimension", "raggedness of the edge", 0, 0.3),
+        Feature("mean_radius", "mean distance from the centre to the edge", 1, 60),
+        Feature("mean_texture", "standard deviation of the grey levels", 0, 80),
+        Feature("mean_perimeter", "mean length of the edge", 5, 400),
+        Feature("mean_area", "mean area", 10, 8000),
+        Feature("mean_smoothness", "local variation of the radius", 0, 0.5),
+        Feature("mean_compactness", "perimeter squared over area, less one", 0, 1),
+        Feature("mean_concavity", "depth of the dents in the edge", 0, 1),
+        Feature("mean_concave_points", "share of the edge that is dented", 0, 0.5),
+        Feature("mean_symmetry", "difference between the two halves", 0, 1),
+        Feature("mean_fractal_dimension", "raggedness of the edge", 0, 0.3),
     ),
 )
-
-SPLIT = random()  # or by_time("column") or by_group("column"), where rows are not each for itself
 
 # Parts of the table where the model must be good too, each a name and the rows it holds.
 # The gate looks at every one: an average hides whom a model fails.
@@ -43,7 +40,7 @@ SLICES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
 
 
 def load() -> pd.DataFrame:
-    """The whole table: a column for each feature and one for the target."""
+    """The whole table: a column for each feature and one for the target, no missing values."""
     from sklearn.datasets import load_breast_cancer  # only here: who needs SCHEMA does not wait
 
     bunch = load_breast_cancer(as_frame=True)
