@@ -29,13 +29,13 @@ def command(environment: Environment, release: Release) -> list[str]:
         for path in (folder, folder / "metrics"):
             os.chown(path, user, user)
     (environment.run / SOME).touch()
-    name = f'{_name(environment, release.name)}-"$replica"'
-    words = [*image.engine(), "run", "--rm", *image.CONFINED, "--network", "none"]
-    words += ["--no-healthcheck"]  # Envoy looks after it
+    label = _label(environment, release.name)
+    words = [*image.engine(), "run", "--rm", "--label", _label(environment), "--label", label]
+    words += [*image.CONFINED, "--network", "none", "--no-healthcheck"]  # Envoy looks after it
     words += ["--user", f"{user}:{user}", "--volume", f"{folder}:{folder}"]
     words += ["--env", f"PROMETHEUS_MULTIPROC_DIR={folder}/metrics"]
-    remove_old = f"{shlex.join(image.engine())} rm --force {name} >/dev/null 2>&1"
-    words_of_replica = f'{shlex.join(words)} --name {name} --env REPLICA="$replica"'
+    remove_old = f'{shlex.join(image.engine())} rm --force {label}-"$replica" >/dev/null 2>&1'
+    words_of_replica = f'{shlex.join(words)} --name {label}-"$replica" --env REPLICA="$replica"'
     script = f'replica=$(basename "$2" .sock); {remove_old}; exec {words_of_replica}'
     return ["/bin/sh", "-c", f'{script} {image.tag(release)} "$@"', "sh"]
 
@@ -53,17 +53,16 @@ def remove(environment: Environment, release: str = "") -> None:
         _engine("rm", "--force", *found)
 
 
-def _name(environment: Environment, release: str = "") -> str:
-    """How the names of an environment's containers begin, or of one release there."""
+def _label(environment: Environment, release: str = "") -> str:
     folder = hashlib.sha256(os.fsencode(environment.folder)).hexdigest()[:12]
-    return f"ops-{folder}-{release}"
+    return f"ops-{folder}-{release}".rstrip("-")
 
 
 def _containers(environment: Environment, release: str = "") -> list[str]:
     if not (environment.run / SOME).exists():
         return []
-    named = f"name=^{_name(environment, release)}"
-    return _engine("ps", "--all", "--quiet", "--filter", named).split()
+    label = _label(environment, release)
+    return _engine("ps", "--all", "--quiet", "--filter", f"label={label}").split()
 
 
 def _engine(*words: str) -> str:

@@ -183,7 +183,7 @@ class Shop:
         """The names of an environment's containers."""
         code = f"from ops import config, container as c; e = config.find({environment!r}); "
         code += "print(*c._engine('ps', '-a', '--format', '{{.Names}}', '--filter', "
-        code += "f'name=^{c._name(e)}').split())"
+        code += "f'label={c._label(e)}').split())"
         return sh(self.python, "-c", code, cwd=self.path).split()
 
     def wake(self) -> None:

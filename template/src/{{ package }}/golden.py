@@ -65,6 +65,15 @@ def fingerprint(table: pd.DataFrame) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
+def write(rows: pd.DataFrame) -> None:
+    """Keep the golden dataset, a group by its mark."""
+    GOLDEN.parent.mkdir(exist_ok=True)
+    others = {name: rows[name].to_numpy() for name in COLUMNS if name not in SCHEMA.names}
+    if SPLIT.kind == "group" and SPLIT.column in others:
+        others[SPLIT.column] = SPLIT.marks(rows).to_numpy()
+    pd.DataFrame(features(rows)).assign(**others).to_csv(GOLDEN, index=False, lineterminator="\n")
+
+
 def read() -> pd.DataFrame:
     """The golden dataset. Raises FileNotFoundError, and ValueError when its columns do not fit."""
     table = pd.read_csv(GOLDEN, dtype=str, keep_default_na=False)
@@ -88,9 +97,7 @@ def _typed(feature: Feature, texts: pd.Series) -> Any:
 
 def _column(feature: Feature, values: pd.Series) -> NDArray[Any]:
     """A column of the table as the schema has it, whatever type of pandas' or numpy's it is."""
-    kind = values.dtype
-    numbers = pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
-    if feature.kind == "number" and numbers:
+    if feature.kind == "number" and values.dtype.kind in "iuf":
         return values.to_numpy(np.float64, na_value=np.nan)
     if feature.kind == "timestamp" and isinstance(values.dtype, pd.DatetimeTZDtype):
         since = values - pd.Timestamp(0, tz="UTC")
@@ -130,8 +137,7 @@ def why(error: Exception, remedy: str, paths: list[Path] | None = None) -> str:
 
 
 def training_rows(table: pd.DataFrame, golden: pd.DataFrame) -> pd.DataFrame:
-    """The table without every row whose features are those of a golden row, or that SPLIT holds
-    back with them."""
+    """The table without rows that equal a golden one, and without what SPLIT holds back."""
     held_out = set(_keys(golden))
     free = table[[key not in held_out for key in _keys(table)]]
     return free if SPLIT.kind == "random" else free[SPLIT.apart(free, golden)]
@@ -182,9 +188,7 @@ def main() -> None:
     except (OSError, ValueError, KeyError, ModelError) as error:
         sys.exit(why(error, "correct load() or SCHEMA in data.py"))
     rows = draw(table)
-    GOLDEN.parent.mkdir(exist_ok=True)
-    others = {name: rows[name].to_numpy() for name in COLUMNS if name not in SCHEMA.names}
-    pd.DataFrame(features(rows)).assign(**others).to_csv(GOLDEN, index=False, lineterminator="\n")
+    write(rows)
     print(f"wrote {GOLDEN}: {len(rows)} of {len(table)} rows, never to be trained on")
 
 

@@ -55,7 +55,7 @@ class Facts:
     validation: dict[str, float]  # scores on rows that it was not fitted on
     example: dict[str, Any]  # a real row, for the API documentation
     schema: Schema
-    features_sha256: str = FEATURES  # of features.py, which makes what the model sees
+    features_sha256: str = FEATURES  # of features.py; models from before there was one name none
 
 
 def seen(columns: Columns) -> Columns:
@@ -95,10 +95,7 @@ class Model:
         self._inputs = {given.name: given.type for given in self._session.get_inputs()}
 
     def feed(self, columns: Columns) -> dict[str, NDArray[Any]]:
-        """What the ONNX model is given: a tensor a column or, as INPUT, all columns in one.
-
-        Raises ModelError when it asks for something else than features.py makes.
-        """
+        """A tensor a column or, as INPUT, all columns in one. Raises ModelError if neither."""
         table = seen(columns)
         try:
             if [*self._inputs] == [INPUT] and INPUT not in table:

@@ -15,24 +15,21 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Split:
-    """Rows that are alike must not lie on both sides: equal ones, or those of a group, or a time.
-
-    `column` may be a feature, or a column of the table that no model sees.
-    """
+    """What is alike must not lie on both sides: equal rows, or those of a group, or a time."""
 
     kind: Literal["random", "group", "time"] = "random"
-    column: str = ""
+    column: str = ""  # a feature, or a column of the table that no model sees
 
     def marks(self, table: pd.DataFrame) -> pd.Series:
         """What the rows are told apart by: the name of their group, or their time."""
         values = table[self.column]
-        if self.kind == "group":
-            return values.astype(str)
+        if self.kind == "group":  # 7 and 7.0 are one
+            return (values.astype(float) if values.dtype.kind in "iuf" else values).astype(str)
         if not pd.api.types.is_datetime64_any_dtype(values.dtype):
             numbers = pd.to_numeric(values, errors="coerce")
             if numbers.notna().all():
                 return numbers
-        return pd.to_datetime(values, utc=True)
+        return pd.to_datetime(values, utc=True, format="ISO8601")
 
     def last(self, table: pd.DataFrame, share: float) -> Mask:
         """Of which rows it is true that they are in the newest share [rows]."""

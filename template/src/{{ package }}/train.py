@@ -21,7 +21,7 @@ import pandas as pd
 from skl2onnx import to_onnx as convert
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.base import is_classifier
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -55,11 +55,12 @@ def to_onnx(fitted: Any, table: pd.DataFrame) -> bytes:
     It takes all columns as one input when they are numbers, else an input a column.
     """
     # A server need not know American English to tell small letters from large ones.
-    options: dict[Any, Any] = {TfidfVectorizer: {"locale": "C.UTF-8"}}
+    texts = (CountVectorizer, TfidfVectorizer)
+    options: dict[Any, Any] = {kind: {"locale": "C.UTF-8"} for kind in texts}
     options |= {id(fitted): {"zipmap": False}} if is_classifier(fitted) else {}
     inputs: list[Any] = [(INPUT, FloatTensorType([None, table.shape[1]]))]
-    if texts := {*table.columns} - {*table.select_dtypes("number").columns}:
-        kinds = {name: StringTensorType if name in texts else FloatTensorType for name in table}
+    if others := {*table.columns} - {*table.select_dtypes("number").columns}:
+        kinds = {name: StringTensorType if name in others else FloatTensorType for name in table}
         inputs = [(name, kind([None, 1])) for name, kind in kinds.items()]
     onnx = convert(fitted, initial_types=inputs, options=options, name="model")
     # Their order follows Python's hash seed, and the bytes must not.
