@@ -47,7 +47,7 @@ def image(stocked: Shop, release: dict[str, Any], containers: str) -> str:
     assert done.returncode == 0, done.stdout + done.stderr
     tag, proof = done.stdout.splitlines()
     assert tag == f"churn-model:{release['name']}"
-    assert re.fullmatch(r"\d+ MB, 114 golden rows as offline, stops in time", proof)
+    assert re.fullmatch(r"\d+ MB, 140 golden rows as offline, stops in time", proof)
     left = docker("ps", "--all", "--quiet", "--filter", f"ancestor={tag}")
     assert left == ""
     return tag

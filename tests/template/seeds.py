@@ -14,7 +14,8 @@ def main(package: str, folder: Path) -> dict[str, object]:
     gate, golden, train, data, model = (
         import_module(f"{package}.{name}") for name in ("gate", "golden", "train", "data", "model")
     )
-    limits = gate.limits_of(Path("pyproject.toml"))
+    limits = gate.limits_of()
+    metric = gate.metric_of(data.SCHEMA, limits)
     table, held_out = data.load(), golden.read()
     target = data.SCHEMA.target
 
@@ -24,8 +25,9 @@ def main(package: str, folder: Path) -> dict[str, object]:
         return place
 
     honest = [made("honest", seed, table) for seed in range(20)]
-    scores = [gate.measure(model.load(place), held_out) for place in honest]
-    best = sorted(range(20), key=lambda i: -scores[i]["all"].skill)
+    found = [gate.answered(model.load(place), held_out) for place in honest]
+    scores = [gate.measure(one, metric) for one in found]
+    best = sorted(range(20), key=lambda i: -scores[i]["all"].score)
     told = []
     for number, place in enumerate(honest):
         rival = honest[best[0] if best[0] != number else best[1]]
@@ -38,10 +40,10 @@ def main(package: str, folder: Path) -> dict[str, object]:
     return {
         "honest": [report.reasons for report in told],
         "shuffled": [report.reasons for report in shuffled],
-        "honest_skill": [report.skill for report in told],
-        "honest_slices": [[part.skill for part in report.slices.values()] for report in told],
-        "shuffled_skill": [report.skill for report in shuffled],
-        "shuffled_worst": [min(p.skill for p in report.slices.values()) for report in shuffled],
+        "honest_skill": [report.slices["all"].score for report in told],
+        "honest_slices": [[part.score for part in report.slices.values()] for report in told],
+        "shuffled_skill": [report.slices["all"].score for report in shuffled],
+        "shuffled_worst": [min(p.score for p in report.slices.values()) for report in shuffled],
     }
 
 

@@ -61,6 +61,7 @@ def save(model: onnx.ModelProto, source: Path, target: Path) -> None:
     content = model.SerializeToString()
     facts = json.loads((source / "model.json").read_text())
     facts["model_sha256"] = hashlib.sha256(content).hexdigest()
+    facts["files"] = {"model.onnx": facts["model_sha256"]}
     target.mkdir()
     (target / "model.onnx").write_bytes(content)
     (target / "model.json").write_text(json.dumps(facts))

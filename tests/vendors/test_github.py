@@ -83,7 +83,7 @@ def test_a_pull_request_is_built_tried_and_told_what_the_gate_said(forge: Forge)
     assert run.jobs == {"change": "success"}, str(run)
     verbs = [step for step in run.steps if step.startswith("make")]
     assert verbs == [f"make {verb}" for verb in ("check", "train", "gate", "build", "image")]
-    assert "accepted on 114 golden rows" in run.summary
+    assert "accepted on 140 golden rows" in run.summary
     assert "golden rows as offline" in run.log()
     for image in set(re.findall(r"churn-model:[0-9a-f]{7}-[0-9a-f]{8}", run.log())):
         subprocess.run([engine.ensure(), "rmi", image], capture_output=True, check=False)

@@ -1,14 +1,9 @@
 """The gate: may this model be released? It is judged on the golden dataset, never trained on.
 
 It must hold the limits in pyproject.toml and not be worse than the best model accepted so far,
-overall and on every large slice. The verdict is written for machines (report.json), for people
-(report.md), and for the deploy, which compares a server's answers with golden.json.
-
-    skill = 1 - mean squared error / mean squared error of the best constant answer
-
-For classes the error is that of the vector of probabilities, and skill the Brier skill score (Brier
-1950, Monthly Weather Review 78, 1-3; Murphy 1988, ibid. 116, 2417-2424); for numbers it is R
-squared. 1 is perfect, 0 no better than a constant answer. Touch this file to add a rule.
+overall and on every large slice, by the figure that `metric` names (metrics.py). The verdict is
+written for machines (report.json), for people (report.md), and for the deploy, which compares a
+server's answers with golden.json. Touch this file to add a rule.
 """
 
 import argparse
@@ -19,21 +14,25 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from . import golden
 from .data import SCHEMA, SLICES
+from .metrics import Answered, Metric, metric_of, skill, spread
 from .model import ARTIFACTS, FEATURES, Model, ModelError, load
 
 ALL = "all"  # the name of the slice that every row is in
 METRIC = "accuracy" if SCHEMA.classes else "mean absolute error"  # in units of the target
-Limits = dict[str, float]  # [tool.mlops.gate] in pyproject.toml, where each is explained
+Limits = dict[str, Any]  # [tool.mlops.gate] in pyproject.toml, where each is explained
 
 
-def limits_of(pyproject: Path) -> Limits:
-    return dict(tomllib.loads(pyproject.read_text("utf-8"))["tool"]["mlops"]["gate"])
+def limits_of(pyproject: Path = Path("pyproject.toml")) -> Limits:
+    """The settings of the gate, and the threshold that the model must have."""
+    settings = tomllib.loads(pyproject.read_text("utf-8"))["tool"]["mlops"]
+    return {**settings["gate"], "threshold": settings["model"].get("threshold")}
 
 
 @dataclass(frozen=True)
@@ -42,8 +41,8 @@ class Slice:
 
     name: str
     rows: int
-    skill: float
-    value: float  # of METRIC, which people know
+    score: float  # by what is judged
+    value: float | None = None  # of METRIC, which people know
 
 
 @dataclass
@@ -57,8 +56,9 @@ class Report:
     reasons: list[str] = field(default_factory=list)
     note: str = "not compared with a champion"
     model_sha256: str | None = None
-    skill: float | None = None
-    metric: str = METRIC
+    metric: str = "skill"
+    better: float | None = None  # the score of all rows, turned so that more is better
+    interval: tuple[float, float] | None = None  # of that score, in 95 of 100 cases
     slices: dict[str, Slice] = field(default_factory=dict)
     champion: Slice | None = None
 
@@ -66,7 +66,12 @@ class Report:
         """The verdict for a terminal: the result, then each reason on a line of its own."""
         head = f"{'accepted' if self.accepted else 'refused'} on {self.golden_rows} golden rows"
         if self.slices:
-            head += f": skill {self.skill:.3f}, {METRIC} {self.slices[ALL].value:.4g}"
+            part = self.slices[ALL]
+            head += f": {self.metric} {part.score:.3f}"
+            if self.interval:
+                head += f" ({self.interval[0]:.3f} to {self.interval[1]:.3f} in 95 of 100 samples)"
+            if part.value is not None:
+                head += f", {METRIC} {part.value:.4g}"
         return [head, self.note, *self.reasons]
 
     def markdown(self) -> str:
@@ -74,47 +79,65 @@ class Report:
         head, *rest = [*self.lines(), f"model `{self.model_sha256}`"]
         page = [f"## Gate: {head}", "", *(f"- {line}" for line in rest)]
         if self.slices:
-            page += ["", f"| rows | number | skill | {METRIC} |", "|---|--:|--:|--:|"]
+            page += ["", f"| rows | number | {self.metric} | {METRIC} |", "|---|--:|--:|--:|"]
         for part in self.slices.values():
-            page.append(f"| {part.name} | {part.rows} | {part.skill:.3f} | {part.value:.4g} |")
+            value = "" if part.value is None else f"{part.value:.4g}"
+            page.append(f"| {part.name} | {part.rows} | {part.score:.3f} | {value} |")
         return "\n".join([*page, ""])
 
 
-def measure(model: Model, rows: pd.DataFrame) -> dict[str, Slice]:
-    """How good a model's answers are on rows of the table: on all, and on each slice that has some.
-
-    They are those that a client gets. A slice's own error is held against the best constant answer
-    to all rows. Raises ValueError when the target is the same in every row, as skill has no meaning
-    then, and ModelError when an answer has a fault.
-    """
-    columns, target = golden.encode(rows)
+def answered(model: Model, rows: pd.DataFrame) -> Answered:
+    """What a client gets for some rows of the table. Raises ModelError for an answer with a fault,
+    and InvalidRowsError for a row that breaks the schema."""
+    columns, truth = golden.encode(rows)
     answers = model.answers(columns)
     named = [answer["prediction"] for answer in answers]
+    labels = np.zeros(len(rows), int)
     if SCHEMA.classes:
-        said = np.array([list(answer["probabilities"].values()) for answer in answers])
-        actual = np.eye(len(SCHEMA.classes))[target.astype(int)]
-        values = np.array(named) == rows[SCHEMA.target].to_numpy(str)
+        said = [list(answer["probabilities"].values()) for answer in answers]
+        labels = np.array([SCHEMA.classes.index(name) for name in named])
     else:
-        said, actual = np.array(named)[:, None], target[:, None]
-        values = np.abs(said - actual)
-    reference = ((actual.mean(axis=0) - actual) ** 2).sum(axis=1).mean()
-    if not reference > 0:
-        raise ValueError("every row has the same target, so no model can show skill")
-    losses = ((said - actual) ** 2).sum(axis=1) / reference
-    masks = {ALL: np.full(len(rows), True)}
-    masks |= {name: np.asarray(chooses(rows), dtype=bool) for name, chooses in SLICES.items()}
-    return {
-        name: Slice(name, int(m.sum()), 1 - float(losses[m].mean()), float(values[m].mean()))
-        for name, m in masks.items()
-        if m.any()
-    }
+        said = [list(one.values()) if isinstance(one, dict) else [one] for one in named]
+        truth = truth.reshape(len(rows), -1) * np.ones(SCHEMA.width)
+    truth = truth.astype(int) if SCHEMA.classes else truth
+    found = (SCHEMA, rows, truth, np.array(said, np.float64), labels)
+    return Answered(*found, golden.weights(rows))
 
 
-def objections(model: Model, rows: pd.DataFrame) -> Iterator[str]:
+def measure(found: Answered, metric: Metric) -> dict[str, Slice]:
+    """How good answers are: all, and those to each slice that has rows.
+
+    A slice's own error is held against the best constant answer to all rows. Raises ValueError when
+    the target is the same in every row, as skill has no meaning then.
+    """
+    masks = {ALL: np.full(len(found.rows), True)}
+    masks |= {name: np.asarray(chooses(found.rows), bool) for name, chooses in SLICES.items()}
+    reference = spread(found) if metric.score is skill else None
+    slices = {}
+    for name, mask in masks.items():
+        if not mask.any():
+            continue
+        part = found.take(mask)
+        score = metric.score(part) if reference is None else skill(part, reference)
+        slices[name] = Slice(name, int(mask.sum()), score, _value(part))
+    return slices
+
+
+def _value(found: Answered) -> float | None:
+    """The figure that people know: METRIC."""
+    if not SCHEMA.targets:
+        return None
+    right = found.labels == found.truth if SCHEMA.classes else np.abs(found.said - found.truth)
+    return float(np.average(right.reshape(len(right), -1).mean(axis=1), weights=found.weights))
+
+
+def objections(model: Model, rows: pd.DataFrame, limits: Limits) -> Iterator[str]:
     """Why a model cannot be scored at all."""
     if model.schema != SCHEMA:
         yield "the model was trained with another schema than data.py declares: make train"
         return
+    if model.facts.threshold != limits["threshold"]:
+        yield "the model was trained with another threshold than pyproject.toml has: make train"
     if model.facts.golden_fingerprint != golden.fingerprint(rows):
         yield "data/golden.csv changed since the training, which may have seen its rows: make train"
     tried = {"golden rows": golden.columns(rows), "ends of the ranges": SCHEMA.corners}
@@ -124,38 +147,77 @@ def objections(model: Model, rows: pd.DataFrame) -> Iterator[str]:
             yield f"the answer {what} for {wrong} of {len(faults)} {name}"
 
 
-def judge(slices: dict[str, Slice], champion: dict[str, Slice], limits: Limits) -> Iterator[str]:
+def dull(found: Answered, metric: Metric) -> Iterator[str]:
+    """Why answers are refused that need no model."""
+    if SCHEMA.classes and len(said := np.unique(found.labels)) == 1:
+        others = int((found.truth != said[0]).sum())
+        if others:
+            name = SCHEMA.classes[said[0]]
+            yield f"the answer is always {name!r}, also to {others} rows that are something else"
+    if not SCHEMA.targets:
+        return
+    mine, constant = (metric.score(part) for part in (found, found.constant(metric.alphas)))
+    if metric.score is not skill and not mine * metric.sign > constant * metric.sign:
+        yield f"{metric.name} {mine:.3f} is no better than a constant answer's {constant:.3f}"
+
+
+def judge(
+    slices: dict[str, Slice], champion: dict[str, Slice], limits: Limits, metric: Metric
+) -> Iterator[str]:
     """Why a scored model is refused; nothing when it is accepted."""
+    end, fails = ("min", "below the minimum") if metric.higher else ("max", "above the maximum")
+    sign = metric.sign
     for name, part in slices.items():
         kind, where = ("slice_", f" on the slice '{name}'") if name != ALL else ("", "")
-        if kind and part.rows < limits["min_slice_rows"]:
+        if kind and (part.rows < limits["min_slice_rows"] or np.isnan(part.score)):
             continue
-        minimum, margin = limits[f"min_{kind}skill"], limits[f"{kind}margin"]
-        told = f"skill {part.skill:.3f}{where}"
-        # Written so that a skill that is no number is refused too.
-        if not part.skill >= minimum:
-            yield f"{told} is below the minimum of {minimum:g}"
+        limit, margin = limits[f"{end}_{kind}{metric.name}"], limits[f"{kind}margin"]
+        told = f"{metric.name} {part.score:.3f}{where}"
+        # Written so that a score that is no number is refused too.
+        if not part.score * sign >= limit * sign:
+            yield f"{told} is {fails} of {limit:g}"
         best = champion.get(name)
-        if best and not part.skill >= best.skill - margin:
-            yield f"{told} is worse than the champion's {best.skill:.3f} by more than {margin:g}"
+        if best and not part.score * sign >= best.score * sign - margin:
+            yield f"{told} is worse than the champion's {best.score:.3f} by more than {margin:g}"
 
 
-def champion_slices(folder: Path, rows: pd.DataFrame) -> tuple[dict[str, Slice], str]:
-    """How good the champion is on the same rows, and a line that says so or why not."""
+def champion_of(folder: Path, rows: pd.DataFrame) -> tuple[Model | None, str]:
+    """The best model so far, when it may be compared on these rows, or a line that says why not."""
     if not folder.is_dir() or not any(folder.iterdir()):
-        return {}, "no champion yet: judged by the limits alone"
+        return None, "no champion yet: judged by the limits alone"
     try:
         champion = load(folder)
         if champion.schema.shape != SCHEMA.shape:
             raise ModelError("it was made for another schema")
         if champion.facts.features_sha256 != FEATURES:
             raise ModelError("it was made for another features.py")
-        if champion.facts.golden_fingerprint != golden.fingerprint(rows):
+        same = champion.facts.golden_fingerprint == golden.fingerprint(rows)
+        if not (same or (golden.SPLIT.kind == "time" and champion.facts.window)):
             raise ModelError("it may have been trained on these golden rows")
-        best = measure(champion, rows)
     except ModelError as error:
-        return {}, f"not compared with the champion: {error}"
-    return best, f"compared with the champion {champion.facts.commit[:12]}: {best[ALL].skill:.3f}"
+        return None, f"not compared with the champion: {error}"
+    return champion, ""
+
+
+def rivals(
+    found: Answered, champion: Path, metric: Metric
+) -> tuple[dict[str, Slice], dict[str, Slice], str]:
+    """How good the candidate and the champion are on the rows that neither was trained on, and a
+    line that says so, or why there is nothing to compare."""
+    best, why = champion_of(champion, found.rows)
+    if best is None:
+        return {}, {}, why
+    unseen, rows = np.full(len(found.rows), True), "golden rows"
+    if best.facts.golden_fingerprint != golden.fingerprint(found.rows):  # the window moved
+        unseen = golden.SPLIT.since(found.rows, best.facts.window)
+        rows = f"{unseen.sum()} golden rows, which are newer than all that it was trained on"
+    try:
+        part = found.take(unseen)
+        theirs, mine = measure(answered(best, part.rows), metric), measure(part, metric)
+    except (ModelError, ValueError) as error:
+        return {}, {}, f"not compared with the champion: {error}"
+    told = f"compared with the champion {best.facts.commit[:12]} on the {rows}: "
+    return mine, theirs, f"{told}{theirs[ALL].score:.3f}"
 
 
 def hold(candidate: Path, champion: Path, limits: Limits) -> tuple[Report, list[dict[str, object]]]:
@@ -163,25 +225,32 @@ def hold(candidate: Path, champion: Path, limits: Limits) -> tuple[Report, list[
 
     Raises FileNotFoundError without a golden dataset and ModelError without a candidate.
     """
-    rows = golden.read()
-    report = Report(limits, len(rows), golden.fingerprint(rows))
+    rows, metric = golden.read(), metric_of(SCHEMA, limits)
+    report = Report(limits, len(rows), golden.fingerprint(rows), metric=metric.name)
     try:
         model = load(candidate)
     except ModelError as error:
-        if not (candidate / "model.onnx").exists():
+        if not (candidate / "model.json").exists():
             raise
         report.reasons = [str(error)]
         return report, []
     report.model_sha256 = model.facts.model_sha256
-    report.reasons = list(objections(model, rows))
+    report.reasons = list(objections(model, rows, limits))
     if report.reasons:
         return report, []
-    report.slices = slices = measure(model, rows)
-    report.skill = slices[ALL].skill
-    best, report.note = champion_slices(champion, rows)
+    found = answered(model, rows)
+    report.slices = measure(found, metric)
+    report.better = report.slices[ALL].score * metric.sign
+    report.interval = metric.interval(found, golden.units(rows))
+    mine, best, report.note = rivals(found, champion, metric)
     report.champion = best.get(ALL)
-    report.reasons = list(judge(slices, best, limits))
-    report.accepted = not report.reasons
+    missing = f"add it to [tool.mlops.gate] in pyproject.toml, in units of {metric.name}"
+    try:
+        reasons = [*dull(found, metric), *judge(report.slices, {}, limits, metric)]
+        reasons += [r for r in judge(mine, best, limits, metric) if r not in reasons]
+    except KeyError as error:
+        raise ModelError(f"the gate has no limit {error}", missing) from None
+    report.reasons, report.accepted = reasons, not reasons
     return report, model.answers(golden.columns(rows))
 
 
@@ -192,7 +261,7 @@ def main() -> int:
     parser.add_argument("--report", type=Path, default=Path(".state/gate"), help="where to write")
     options = parser.parse_args()
     try:
-        limits = limits_of(Path("pyproject.toml"))
+        limits = limits_of()
         report, answers = hold(options.model, options.champion, limits)
     except (FileNotFoundError, ModelError, ValueError, KeyError, TypeError) as error:
         print(golden.why(error, "make golden train", [golden.GOLDEN]), file=sys.stderr)

@@ -5,6 +5,7 @@ becomes another one, as models are compared on the same golden dataset only. Her
 becomes the columns that a server makes of a request.
 """
 
+import contextlib
 import hashlib
 import json
 import sys
@@ -21,11 +22,14 @@ from . import data
 from .data import SCHEMA, load
 from .model import ModelError
 from .schema import BAD, Columns, Feature, InvalidRowsError
-from .split import Mask, Split, chosen
+from .split import Mask, Split, chosen, hashed
 
 SPLIT: Split = getattr(data, "SPLIT", Split())  # tables were once split at random only
 GOLDEN = Path("data/golden.csv")
-COLUMNS = list(dict.fromkeys([*SCHEMA.names, SCHEMA.target, SPLIT.column or SCHEMA.target]))
+ALSO = [*SCHEMA.targets, *filter(None, [SPLIT.column]), *SCHEMA.beside]
+COLUMNS = list(dict.fromkeys([*SCHEMA.names, *ALSO]))
+WEIGHT = "stands_for"  # in golden.csv: how many rows of the table a row stands for, if not as many
+ENOUGH = 50  # golden rows of each class, if the table has twice as many
 SHARE = 0.2  # of the table
 MOST = 1000  # rows: as many as one request may hold
 
@@ -39,36 +43,43 @@ def features(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 def columns(table: pd.DataFrame) -> Columns:
     """The features of the table. Raises InvalidRowsError when a row breaks the schema."""
-    found = {f.name: _column(f, table[f.name]) for f in SCHEMA.features}
+    found: Columns = {f.name: _column(f, table[f.name]) for f in SCHEMA.features}
     SCHEMA.check(found)
     return found
 
 
 def encode(table: pd.DataFrame) -> tuple[Columns, Target]:
-    """The features of the table and its target [rows].
+    """The features of the table and its target [rows], or [rows, numbers].
 
     Raises ValueError when a row breaks the schema.
     """
-    target = table[SCHEMA.target]
+    if not SCHEMA.targets:
+        return columns(table), np.zeros(len(table))
+    values = np.column_stack([_truth(table[name]) for name in SCHEMA.targets])
+    return columns(table), values if values.shape[1] > 1 else values[:, 0]
+
+
+def _truth(column: pd.Series) -> Target:
     if SCHEMA.classes:
-        target = target.map({name: code for code, name in enumerate(SCHEMA.classes)})
-    values = target.to_numpy(dtype=np.float64, na_value=np.nan)
+        column = column.map({name: code for code, name in enumerate(SCHEMA.classes)})
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     if not np.isfinite(values).all():
-        raise ValueError(f"{SCHEMA.target} has a value that is no class, or no finite number")
-    return columns(table), values
+        raise ValueError(f"{column.name} has a value that is no class, or no finite number")
+    return values
 
 
 def fingerprint(table: pd.DataFrame) -> str:
     """SHA-256 of the rows, the same whatever their order."""
-    rows = zip(_keys(table), table[SCHEMA.target].tolist(), strict=True)
-    lines = sorted(repr((*key, value if SCHEMA.classes else float(value))) for key, value in rows)
+    kind: Any = str if SCHEMA.classes else float
+    truth = (map(kind, table[name].tolist()) for name in SCHEMA.targets)
+    lines = sorted(repr((*key, *values)) for key, *values in zip(_keys(table), *truth, strict=True))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def write(rows: pd.DataFrame) -> None:
     """Keep the golden dataset, a group by its mark."""
     GOLDEN.parent.mkdir(exist_ok=True)
-    others = {name: rows[name].to_numpy() for name in COLUMNS if name not in SCHEMA.names}
+    others = {str(name): rows[name].to_numpy() for name in rows if name not in SCHEMA.names}
     if SPLIT.kind == "group" and SPLIT.column in others:
         others[SPLIT.column] = SPLIT.marks(rows).to_numpy()
     pd.DataFrame(features(rows)).assign(**others).to_csv(GOLDEN, index=False, lineterminator="\n")
@@ -77,11 +88,16 @@ def write(rows: pd.DataFrame) -> None:
 def read() -> pd.DataFrame:
     """The golden dataset. Raises FileNotFoundError, and ValueError when its columns do not fit."""
     table = pd.read_csv(GOLDEN, dtype=str, keep_default_na=False)
-    if list(table.columns) != COLUMNS:
+    if list(table.columns) not in (COLUMNS, [*COLUMNS, WEIGHT]):
         raise ValueError(f"the columns of {GOLDEN} are not those that data.py declares")
     for feature in SCHEMA.features:
         table[feature.name] = _typed(feature, table[feature.name])
-    return table if SCHEMA.classes else table.astype({SCHEMA.target: float})
+    numbers = [] if SCHEMA.classes else SCHEMA.targets
+    numbers += [WEIGHT] if WEIGHT in table else []
+    for name in SCHEMA.beside:
+        with contextlib.suppress(ValueError, TypeError):
+            table[name] = pd.to_numeric(table[name])
+    return table.astype({name: float for name in numbers})
 
 
 def _typed(feature: Feature, texts: pd.Series) -> Any:
@@ -147,23 +163,47 @@ def validation(table: pd.DataFrame, seed: int) -> Mask:
     """Which training rows are for validation, a fifth by the same split [rows]."""
     if SPLIT.kind == "time":
         return SPLIT.last(table, SHARE)
-    return chosen(_marks(table), SHARE, f"{seed} ")
+    return chosen(marks(table), SHARE, f"{seed} ")
 
 
 def draw(table: pd.DataFrame) -> pd.DataFrame:
     """Choose the golden rows by the hash of their features, or of their group.
 
     So the choice does not depend on the order of the table, equal rows stay together, and a row
-    that was golden stays golden when the table grows. By time they are of the newest fifth.
+    that was golden stays golden when the table grows. By time they are of the newest fifth. They
+    hold ENOUGH of each class; in a large table of a rare one more than of the others, and WEIGHT
+    says how many rows each stands for.
     """
     share = SHARE
     if SPLIT.kind == "time":
         table, share = table[SPLIT.last(table, SHARE)], 1.0
-    found: pd.DataFrame = table[chosen(_marks(table), min(share, MOST / len(table)))][COLUMNS]
-    return found.head(MOST)
+    places = hashed(marks(table))
+    limit = np.full(len(table), min(share, np.sort(places)[:MOST][-1]))
+    for name in SCHEMA.classes:
+        mine = np.asarray(table[SCHEMA.target] == name)
+        enough = np.sort(places[mine])[: min(ENOUGH, int(mine.sum() * max(share, 0.5)))]
+        limit[mine] = np.maximum(limit[mine], enough[-1] if len(enough) else 0)
+    if SPLIT.kind == "group" or (places <= limit.max()).sum() <= MOST:
+        limit[:] = limit.max()  # of all classes as much: a small table, or groups that stay whole
+    found: pd.DataFrame = table[places <= limit][COLUMNS]
+    if limit.min() == limit.max():
+        return found
+    names = found[SCHEMA.target]
+    stands = names.map(table[SCHEMA.target].value_counts()) / names.map(names.value_counts())
+    return found.assign(**{WEIGHT: stands.round(4)})
 
 
-def _marks(table: pd.DataFrame) -> list[Any]:
+def weights(rows: pd.DataFrame) -> Target:
+    """How many rows of the table each stands for [rows]."""
+    return rows[WEIGHT].to_numpy() if WEIGHT in rows else np.ones(len(rows))
+
+
+def units(rows: pd.DataFrame) -> NDArray[Any]:
+    """A number for each row, the same for those that are alike because of their group [rows]."""
+    return pd.factorize(SPLIT.marks(rows))[0] if SPLIT.kind == "group" else np.arange(len(rows))
+
+
+def marks(table: pd.DataFrame) -> list[Any]:
     """What a row is chosen by: its group, or its features."""
     return SPLIT.marks(table).tolist() if SPLIT.kind == "group" else _keys(table)
 

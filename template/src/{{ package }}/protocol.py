@@ -118,7 +118,7 @@ def router(model: Model) -> APIRouter:
     said = zip(model.outputs, model.run(model.schema.corners), strict=True)
     outputs = [_tensor(output, values, -1) for output, values in said]
     tensors = {"inputs": _inputs(model), "outputs": outputs}
-    metadata = {"name": name, "versions": [version], "platform": "onnxruntime_onnx", **tensors}
+    metadata = {"name": name, "versions": [version], "platform": model.platform, **tensors}
     routes = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
     server = {"name": name, "version": version, "extensions": ["binary_tensor_data"]}
     routes.add_api_route("", constant(server))
@@ -162,7 +162,7 @@ def _infer(model: Model, asked: Inference, raw: bytes, scope: Scope) -> list[dic
     columns = _columns(model, asked.inputs, raw)
     said = dict(zip(model.outputs, model.run(columns), strict=True))
     rows, classes = asked.inputs[0].shape[0], model.schema.classes
-    first = said[model.outputs[0]].reshape(rows).tolist()
+    first = said[model.outputs[0]].reshape(rows, -1)[:, 0].tolist()
     count(scope, (classes[int(code)] if classes else "" for code in first))
     return [_tensor(n, said[n], rows) | {"data": said[n].reshape(-1).tolist()} for n in wanted]
 

@@ -194,11 +194,40 @@ def Category(name: str, description: str, values: Sequence[str], **more: Any) ->
 
 @dataclass(frozen=True)
 class Schema:
-    """The features in the model's order, and the target; no classes means regression."""
+    """The features in the model's order, and what is predicted.
+
+    A target with classes is one of them, and without a number. `numbers` are several: each a column
+    of the table or, beside a target, all about that one, as quantiles are. Without a target and
+    numbers the model gives one number, a score, that the table does not have.
+    """
 
     features: tuple[Feature, ...]
-    target: str
+    target: str = ""
     classes: tuple[str, ...] = ()
+    positive: str = ""  # of two classes, the one that is looked for
+    numbers: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()  # columns for the gate's own metric, which no model sees
+
+    def __post_init__(self) -> None:
+        if self.numbers and self.classes:
+            raise ValueError("a schema has classes or numbers, not both")
+        if self.positive and (self.positive not in self.classes or len(self.classes) != 2):
+            raise ValueError(f"positive: {self.positive!r} must be one of two classes")
+
+    @property
+    def targets(self) -> list[str]:
+        """The columns of the table that hold what came true."""
+        return [self.target] if self.target else [*self.numbers]
+
+    @property
+    def subject(self) -> str:
+        """What an answer is about, in words."""
+        return self.target or ", ".join(self.numbers) or "a score"
+
+    @property
+    def width(self) -> int:
+        """How many numbers an answer has: one for each class, or those that are predicted."""
+        return len(self.classes) or len(self.numbers) or 1
 
     @cached_property
     def names(self) -> list[str]:
@@ -208,7 +237,7 @@ class Schema:
     def shape(self) -> object:
         """What two schemas share that encode a row alike, whatever ranges they accept."""
         kinds = [(f.name, f.kind, f.categories, f.length) for f in self.features]
-        return kinds, self.target, self.classes
+        return kinds, self.target, self.classes, self.numbers
 
     def encode(self, rows: Sequence[object]) -> Columns:
         """Rows of named values, as a client sends them -> columns. Raises InvalidRowsError."""

@@ -129,7 +129,7 @@ def predict_docs(model: Model) -> dict[str, Any]:
     content = {"application/json": {"schema": {"anyOf": [row, rows]}, "examples": examples}}
     said = {"200": "The prediction", "413": "Too large", "422": "What is wrong, by row and field"}
     return {
-        "summary": f"Predict {model.schema.target} for one row, or for a list of rows in order",
+        "summary": f"Predict {model.schema.subject} for one row, or for a list of rows in order",
         "requestBody": {"required": True, "content": content},
         "responses": {status: {"description": text} for status, text in said.items()},
     }

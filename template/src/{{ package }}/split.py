@@ -36,6 +36,14 @@ class Split:
         marks = self.marks(table)
         return np.asarray(marks >= marks.sort_values().iloc[int(len(table) * (1 - share))])
 
+    def since(self, table: pd.DataFrame, start: str) -> Mask:
+        """Which rows are of a time or later [rows]; the time as `window` wrote it."""
+        return np.asarray(self.marks(table) >= self.marks(pd.DataFrame({self.column: [start]}))[0])
+
+    def window(self, golden: pd.DataFrame) -> str:
+        """The time of the oldest golden row; "" when rows are not split by time."""
+        return str(self.marks(golden).min()).replace(" ", "T") if self.kind == "time" else ""
+
     def apart(self, table: pd.DataFrame, golden: pd.DataFrame) -> Mask:
         """Which rows are of no golden group, or older than every golden row [rows]."""
         if self.kind == "group":
@@ -43,12 +51,17 @@ class Split:
         return np.asarray(self.marks(table) < self.marks(golden).min())
 
 
-random = Split
+random = stratified = Split  # of each class enough are golden, either way
 by_group = partial(Split, "group")
 by_time = partial(Split, "time")
 
 
-def chosen(keys: Iterable[Any], share: float, salt: str = "") -> Mask:
-    """A share of the keys, by their hash: so it depends on nothing but the key itself."""
+def hashed(keys: Iterable[Any], salt: str = "") -> NDArray[np.float64]:
+    """A place from 0 to 1 for each key, which depends on nothing but the key itself."""
     digests = (hashlib.sha256(f"{salt}{key!r}".encode()).digest() for key in keys)
-    return np.array([int.from_bytes(digest[:8]) < share * 2**64 for digest in digests], bool)
+    return np.array([int.from_bytes(digest[:8]) / 2**64 for digest in digests])
+
+
+def chosen(keys: Iterable[Any], share: float, salt: str = "") -> Mask:
+    """A share of the keys, by their hash."""
+    return hashed(keys, salt) < share

@@ -7,7 +7,6 @@ change are `estimator` and, for a model that is not scikit-learn's, `fit` and `t
 import argparse
 import contextlib
 import functools
-import hashlib
 import subprocess
 import sys
 import tomllib
@@ -29,9 +28,22 @@ from threadpoolctl import threadpool_limits
 
 from . import golden
 from .data import SCHEMA, load
-from .gate import ALL, METRIC, measure
+from .gate import ALL, METRIC, answered, limits_of, measure
 from .golden import Target
-from .model import ARTIFACTS, INPUT, Facts, Model, ModelError, save, seen
+from .metrics import metric_of
+from .model import (
+    ARTIFACTS,
+    INPUT,
+    ONNX,
+    Facts,
+    Files,
+    Model,
+    ModelError,
+    hashes,
+    identity,
+    save,
+    seen,
+)
 
 # An export in float32 is not the float64 model: an answer may be off by so much of a probability,
 # or of the target's standard deviation, and this share of the rows may be further off.
@@ -70,44 +82,59 @@ def to_onnx(fitted: Any, table: pd.DataFrame) -> bytes:
     return bytes(onnx.SerializeToString(deterministic=True))
 
 
+def predict(fitted: Any, table: pd.DataFrame) -> Any:
+    """What the fitted model says itself: probabilities [rows, classes], or numbers."""
+    return (fitted.predict_proba if SCHEMA.classes else fitted.predict)(table)
+
+
+def export(fitted: Any, table: pd.DataFrame) -> Files:
+    """The files of the model. Others than model.onnx are read by native.py."""
+    return {ONNX: to_onnx(fitted, table)}
+
+
 def compare(fitted: Any, model: Model, rows: pd.DataFrame) -> None:
     """Raise ModelError when the exported model answers real rows otherwise than the fitted one."""
-    columns, target = golden.encode(rows)
-    mine = (fitted.predict_proba if SCHEMA.classes else fitted.predict)(pd.DataFrame(seen(columns)))
-    theirs = model.run(columns)[bool(SCHEMA.classes)]
-    off = np.abs(mine.reshape(len(rows), -1) - theirs.reshape(len(rows), -1)).max(axis=1)
-    wrong = (~(off <= OFF * (1 if SCHEMA.classes else target.std()))).sum()
+    columns, _ = golden.encode(rows)
+    mine = np.asarray(predict(fitted, pd.DataFrame(seen(columns)))).reshape(len(rows), -1)
+    theirs = model.run(columns)[bool(SCHEMA.classes)].reshape(len(rows), -1)
+    off = (np.abs(mine - theirs) / (1 if SCHEMA.classes else mine.std(axis=0) + 1e-9)).max(axis=1)
+    wrong = (~(off <= OFF)).sum()
     if wrong > OFTEN * len(rows):
         cause = f"the exported model answers {wrong} of {len(rows)} rows otherwise than the fitted"
         raise ModelError(f"{cause} one, by up to {off.max():.2g}", "see to_onnx() in train.py")
 
 
-def train(rows: pd.DataFrame, held_out: pd.DataFrame, seed: int) -> tuple[bytes, Facts]:
+def train(rows: pd.DataFrame, held_out: pd.DataFrame, seed: int) -> tuple[Files, Facts]:
     """Fit on four fifths of the rows that are not golden, validate on the others."""
     settings = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))
+    about, metric = settings["tool"]["mlops"]["model"], metric_of(SCHEMA, limits_of())
     free = golden.training_rows(rows, held_out)
     held = golden.validation(free, seed)
     fitting, validating = free[~held], free[held]
     columns, target = golden.encode(fitting)
     table = pd.DataFrame(seen(columns))
     fitted = fit(table, target, seed)
-    onnx = to_onnx(fitted, table)
+    files = export(fitted, table)
     facts = Facts(
         name=settings["project"]["name"],
         seed=seed,
-        model_sha256=hashlib.sha256(onnx).hexdigest(),
+        files=hashes(files),
+        model_sha256=identity(hashes(files)),
         data_fingerprint=golden.fingerprint(rows),
         golden_fingerprint=golden.fingerprint(held_out),
         training_rows=len(fitting),
         validation={},
         example=golden.features(held_out.head(1))[0],
         schema=SCHEMA,
-        **origin(settings["tool"]["mlops"]["model"]["expires_after_days"]),
+        threshold=about.get("threshold"),
+        window=golden.SPLIT.window(held_out),
+        **origin(about["expires_after_days"]),
     )
-    model = Model(onnx, facts)
+    model = Model(files, facts)
     compare(fitted, model, validating)
-    score = measure(model, validating)[ALL]
-    return onnx, replace(facts, validation={"skill": score.skill, METRIC: score.value})
+    part = measure(answered(model, validating), metric)[ALL]
+    scores = {metric.name: part.score} | ({} if part.value is None else {METRIC: part.value})
+    return files, replace(facts, validation=scores)
 
 
 def origin(expires_after_days: int) -> dict[str, str]:
@@ -132,10 +159,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ARTIFACTS, help="folder for the two files")
     options = parser.parse_args()
     try:
-        onnx, facts = train(load(), golden.read(), options.seed)
+        files, facts = train(load(), golden.read(), options.seed)
     except (OSError, ValueError, KeyError, ModelError) as error:
         sys.exit(golden.why(error, "correct data.py; make golden when the table is another"))
-    save(options.out, onnx, facts)
+    save(options.out, files, facts)
     scores = ", ".join(f"{name} {value:.4g}" for name, value in facts.validation.items())
     print(f"trained on {facts.training_rows} rows; validation: {scores}; {facts.model_sha256[:12]}")
 
