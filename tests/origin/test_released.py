@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from scaffold.origin import bundle
-from tests.support import IDENTITY, ROOT, commit, sh
+from tests.support import IDENTITY, ROOT, commit, run, sh
+from tests.template import makeityours
+from tests.template.conftest import python
 from tests.warm import cli
 
 NEXT = "v99.0.0"  # the work tree, as if it had been released
+TABLE = ("data/golden.csv", "src/churn_model/data.py")
 GIVEN = ("project_name=churn-model", "team=fraud", "port=8101")
 
 
@@ -34,7 +37,9 @@ def made(folder: Path, template: Path, tag: str) -> Path:
 
 
 def tree(project: Path) -> str:
+    """Everything but the table and the rows drawn from it, which no update touches."""
     sh("git", "add", "-A", cwd=project)
+    sh("git", "rm", "-q", "--cached", *TABLE, cwd=project)
     return sh("git", "write-tree", cwd=project)
 
 
@@ -48,14 +53,17 @@ def test_an_untouched_project_of_each_release_becomes_what_new_makes_today(
         project = made(tmp_path / tag, source, tag)
         twin = tmp_path / f"{tag}-by-copier"
         sh("git", "clone", "-q", project, twin)
+        before = [(project / name).read_text() for name in TABLE]
         done = cli("update", project, "--template", source, "--defaults")
         assert done.returncode == 0, done.stdout + done.stderr
         assert tree(project) == today, sh("git", "status", "--short", cwd=project)
         sh("copier", "update", "--defaults", "--quiet", cwd=twin, env=IDENTITY)
         assert tree(twin) == today, sh("git", "status", "--short", cwd=twin)
+        for one in (project, twin):
+            assert [(one / name).read_text() for name in TABLE] == before
 
 
-@pytest.mark.parametrize("release", ["v0.1.0", "v0.2.0"])
+@pytest.mark.parametrize("release", ["v0.1.0", "v0.2.0", "v0.3.0"])
 def test_an_edited_project_of_an_earlier_release_keeps_its_edits(
     template: tuple[Path, list[str]], tmp_path: Path, release: str
 ) -> None:
@@ -80,3 +88,21 @@ def test_an_edited_project_of_an_earlier_release_keeps_its_edits(
     assert (project / "notes.md").read_text() == "Ours.\n"
     assert not (project / "docs/model-card.md").exists()
     assert (project / "Dockerfile").exists()
+
+
+@pytest.mark.parametrize("release", ["v0.1.0", "v0.2.0", "v0.3.0"])
+def test_a_project_that_made_a_release_its_own_goes_on_after_the_update(
+    template: tuple[Path, list[str]], project: Path, tmp_path: Path, release: str
+) -> None:
+    source, _ = template
+    mine = made(tmp_path / "churn-model", source, release)
+    makeityours.apply(mine)  # as that release's own page says
+    commit(mine, {"data/golden.csv": "its own rows\n"})
+    done = cli("update", mine, "--template", source, "--defaults")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (mine / "data/golden.csv").read_text() == "its own rows\n"
+    env = {"PYTHONPATH": str(mine / "src")}
+    for step in ("golden", "train", "gate"):
+        done = run(python(project), "-m", f"churn_model.{step}", cwd=mine, env=env)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "mean absolute error" in done.stdout

@@ -22,7 +22,7 @@ from . import data
 from .data import SCHEMA, load
 from .model import ModelError
 from .schema import BAD, Columns, Feature, InvalidRowsError
-from .split import Mask, Split, chosen, hashed
+from .split import Split, hashed
 
 SPLIT: Split = getattr(data, "SPLIT", Split())  # tables were once split at random only
 GOLDEN = Path("data/golden.csv")
@@ -159,13 +159,6 @@ def training_rows(table: pd.DataFrame, golden: pd.DataFrame) -> pd.DataFrame:
     return free if SPLIT.kind == "random" else free[SPLIT.apart(free, golden)]
 
 
-def validation(table: pd.DataFrame, seed: int) -> Mask:
-    """Which training rows are for validation, a fifth by the same split [rows]."""
-    if SPLIT.kind == "time":
-        return SPLIT.last(table, SHARE)
-    return chosen(marks(table), SHARE, f"{seed} ")
-
-
 def draw(table: pd.DataFrame) -> pd.DataFrame:
     """Choose the golden rows by the hash of their features, or of their group.
 
@@ -199,8 +192,9 @@ def weights(rows: pd.DataFrame) -> Target:
 
 
 def units(rows: pd.DataFrame) -> NDArray[Any]:
-    """A number for each row, the same for those that are alike because of their group [rows]."""
-    return pd.factorize(SPLIT.marks(rows))[0] if SPLIT.kind == "group" else np.arange(len(rows))
+    """A number for each row, the same for those that are equal, or of one group [rows]."""
+    numbers = dict[Any, int]()
+    return np.array([numbers.setdefault(mark, len(numbers)) for mark in marks(rows)], int)
 
 
 def marks(table: pd.DataFrame) -> list[Any]:

@@ -56,12 +56,7 @@ by_group = partial(Split, "group")
 by_time = partial(Split, "time")
 
 
-def hashed(keys: Iterable[Any], salt: str = "") -> NDArray[np.float64]:
+def hashed(keys: Iterable[Any]) -> NDArray[np.float64]:
     """A place from 0 to 1 for each key, which depends on nothing but the key itself."""
-    digests = (hashlib.sha256(f"{salt}{key!r}".encode()).digest() for key in keys)
+    digests = (hashlib.sha256(repr(key).encode()).digest() for key in keys)
     return np.array([int.from_bytes(digest[:8]) / 2**64 for digest in digests])
-
-
-def chosen(keys: Iterable[Any], share: float, salt: str = "") -> Mask:
-    """A share of the keys, by their hash."""
-    return hashed(keys, salt) < share

@@ -17,11 +17,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import sklearn.feature_extraction.text as texts
 from skl2onnx import to_onnx as convert
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.base import is_classifier
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
@@ -67,13 +68,13 @@ def to_onnx(fitted: Any, table: pd.DataFrame) -> bytes:
     It takes all columns as one input when they are numbers, else an input a column.
     """
     # A server need not know American English to tell small letters from large ones.
-    texts = (CountVectorizer, TfidfVectorizer)
-    options: dict[Any, Any] = {kind: {"locale": "C.UTF-8"} for kind in texts}
+    kinds = (texts.CountVectorizer, texts.TfidfVectorizer)
+    options: dict[Any, Any] = {kind: {"locale": "C.UTF-8"} for kind in kinds}
     options |= {id(fitted): {"zipmap": False}} if is_classifier(fitted) else {}
     inputs: list[Any] = [(INPUT, FloatTensorType([None, table.shape[1]]))]
     if others := {*table.columns} - {*table.select_dtypes("number").columns}:
-        kinds = {name: StringTensorType if name in others else FloatTensorType for name in table}
-        inputs = [(name, kind([None, 1])) for name, kind in kinds.items()]
+        types = {name: StringTensorType if name in others else FloatTensorType for name in table}
+        inputs = [(name, kind([None, 1])) for name, kind in types.items()]
     onnx = convert(fitted, initial_types=inputs, options=options, name="model")
     # Their order follows Python's hash seed, and the bytes must not.
     imports = sorted(onnx.opset_import, key=lambda entry: str(entry.domain))
@@ -104,13 +105,23 @@ def compare(fitted: Any, model: Model, rows: pd.DataFrame) -> None:
         raise ModelError(f"{cause} one, by up to {off.max():.2g}", "see to_onnx() in train.py")
 
 
+def halves(free: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows to fit on and, a fifth, those to validate on, told apart as SPLIT says."""
+    if golden.SPLIT.kind == "time":
+        held = golden.SPLIT.last(free, golden.SHARE)
+    else:
+        units = golden.units(free)
+        _, last = train_test_split(np.unique(units), test_size=golden.SHARE, random_state=seed)
+        held = np.isin(units, last)
+    return free[~held], free[held]
+
+
 def train(rows: pd.DataFrame, held_out: pd.DataFrame, seed: int) -> tuple[Files, Facts]:
     """Fit on four fifths of the rows that are not golden, validate on the others."""
     settings = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))
     about, metric = settings["tool"]["mlops"]["model"], metric_of(SCHEMA, limits_of())
     free = golden.training_rows(rows, held_out)
-    held = golden.validation(free, seed)
-    fitting, validating = free[~held], free[held]
+    fitting, validating = halves(free, seed)
     columns, target = golden.encode(fitting)
     table = pd.DataFrame(seen(columns))
     fitted = fit(table, target, seed)
