@@ -23,7 +23,7 @@ def test_the_page_turns_the_project_into_a_regression_and_every_check_passes(
     for step in ("golden", "train", "gate"):
         sh(tool, "-m", f"{PACKAGE}.{step}", cwd=fresh_project)
     report = json.loads((fresh_project / ".state" / "gate" / "report.json").read_text())
-    assert report["metric"] == "mean absolute error"
+    assert report["metric"] == "skill"
     for argv in (("ruff", "format", "--check"), ("ruff", "check")):
         sh(tool, "-m", *argv, cwd=fresh_project)
     sh(tool, "-m", "pytest", "-q", "--ignore", "tests/acceptance", cwd=fresh_project)

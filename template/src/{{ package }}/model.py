@@ -94,11 +94,11 @@ class Model:
             self._looked_for = self.schema.classes.index(self.schema.positive)
         self.outputs = ["label", "probabilities"] if self.schema.classes else ["variable"]
         if ONNX in files:
-            self.platform, self._see = "onnxruntime_onnx", "see to_onnx() in train.py"
+            self.platform, self.see = "onnxruntime_onnx", "see to_onnx() in train.py"
             self._open(files[ONNX])
             self._run = self._run_onnx
         else:
-            self.platform, self._see = "native", "see load() in native.py"
+            self.platform, self.see = "native", "see load() in native.py"
             self._native = self._import(files)
             self._run = self._run_native
 
@@ -159,7 +159,7 @@ class Model:
         try:
             outputs: list[NDArray[Any]] = self._session.run(self.outputs, fed)
         except Exception as error:  # onnxruntime has a type of its own for every fault
-            raise ModelError(f"the model cannot run: {_cut(error)}", self._see) from None
+            raise ModelError(f"the model cannot run: {_cut(error)}", self.see) from None
         return outputs
 
     def raw(self, columns: Columns) -> list[NDArray[Any]]:
@@ -174,7 +174,7 @@ class Model:
         if sizes != wanted or any(len(output) != rows for output in outputs):
             what = f"{self.schema.width} numbers" if self.schema.width > 1 else "one number"
             what = f"an index and {classes} probabilities" if classes else what
-            raise ModelError(f"the model must give {what} a row", self._see)
+            raise ModelError(f"the model must give {what} a row", self.see)
         return outputs
 
     def faults(self, outputs: list[NDArray[Any]]) -> list[str]:
@@ -201,7 +201,7 @@ class Model:
         """
         outputs = self.raw(columns)
         for fault in filter(None, self.faults(outputs)):
-            raise ModelError(f"the model's answer {fault}", self._see)
+            raise ModelError(f"the model's answer {fault}", self.see)
         if self._looked_for is not None:
             enough = outputs[1][:, self._looked_for] >= self.facts.threshold
             labels = np.where(enough, self._looked_for, 1 - self._looked_for)

@@ -102,7 +102,7 @@ def compare(fitted: Any, model: Model, rows: pd.DataFrame) -> None:
     wrong = (~(off <= OFF)).sum()
     if wrong > OFTEN * len(rows):
         cause = f"the exported model answers {wrong} of {len(rows)} rows otherwise than the fitted"
-        raise ModelError(f"{cause} one, by up to {off.max():.2g}", "see to_onnx() in train.py")
+        raise ModelError(f"{cause} one, by up to {off.max():.2g}", model.see)
 
 
 def halves(free: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
