@@ -118,7 +118,12 @@ def _column(feature: Feature, values: pd.Series) -> NDArray[Any]:
     if feature.kind == "timestamp" and isinstance(values.dtype, pd.DatetimeTZDtype):
         since = values - pd.Timestamp(0, tz="UTC")
         return (since / pd.Timedelta(seconds=1)).to_numpy(np.float64, na_value=np.nan)
-    read = [feature.read(_plain(value)) for value in values.tolist()]
+    items = values.astype(object).where(values.notna(), None).tolist()
+    if {*map(type, items)} - {type(None)} in ({str}, {bool}):  # each is read once
+        known = {item: feature.read(item) for item in {*items}}
+        read = [known[item] for item in items]
+    else:
+        read = [feature.read(_plain(item)) for item in items]
     if bad := [row for row, value in enumerate(read) if value is BAD]:
         raise InvalidRowsError([(row, feature.name, feature.rule) for row in bad])
     return feature.column(read)
@@ -206,10 +211,16 @@ def _keys(table: pd.DataFrame) -> list[tuple[Any, ...]]:
     """What makes two rows equal: 3 and 3.0 are, and so are two gaps."""
     found, lists = columns(table), []
     for feature in SCHEMA.features:
-        values = found[feature.name].tolist()
-        if feature.kind == "code":
-            values = [feature.write(value) for value in values]
-        lists.append([tuple(v) if isinstance(v, list) else v if v == v else None for v in values])
+        values = found[feature.name]
+        if feature.kind == "vector":
+            lists.append([*map(tuple, values.tolist())])
+            continue
+        if feature.kind == "code":  # a gap is -1, the last
+            places = np.nan_to_num(values, nan=-1).astype(int)
+            values = np.array([*feature.categories, None], object)[places]
+        plain = values.astype(object)
+        plain[pd.isna(values)] = None
+        lists.append(plain.tolist())
     return list(zip(*lists, strict=True))
 
 

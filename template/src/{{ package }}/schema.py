@@ -154,6 +154,13 @@ class Feature:
             return bool(value)
         return int(value) if self.whole else value
 
+    def written(self, values: list[Any]) -> list[Any]:
+        """`write` of many values; all but numbers are few, and are written once."""
+        if self.kind in ("number", "vector") and not self.whole:
+            return [None if value != value else value for value in values]
+        known = {value: self.write(value) for value in {*values}}
+        return [known[value] for value in values]
+
     def column(self, values: Sequence[Any]) -> NDArray[Any]:
         """Values that were read -> [rows], or [rows, length] of a vector."""
         if self.kind == "vector":
@@ -167,7 +174,9 @@ class Feature:
         if self.kind == "vector":
             return np.asarray(~(np.abs(column) < HUGE).all(axis=1))
         if column.dtype == object:
-            return np.array([self.read(value) is BAD for value in column.tolist()], bool)
+            values = column.tolist()
+            wrong = {value for value in {*values} if self.read(value) is BAD}
+            return np.array([value in wrong for value in values], bool)
         low, high = self.minimum, self.maximum
         if self.kind == "timestamp":
             low, high = -YEARS, YEARS
@@ -282,7 +291,7 @@ class Schema:
 
     def decode(self, columns: Columns) -> list[dict[str, Any]]:
         """Columns -> the rows as a client would send them."""
-        lists = [map(f.write, columns[f.name].tolist()) for f in self.features]
+        lists = [f.written(columns[f.name].tolist()) for f in self.features]
         return [dict(zip(self.names, row, strict=True)) for row in zip(*lists, strict=True)]
 
     @cached_property
