@@ -119,14 +119,13 @@ def _column(feature: Feature, values: pd.Series) -> NDArray[Any]:
         since = values - pd.Timestamp(0, tz="UTC")
         return (since / pd.Timedelta(seconds=1)).to_numpy(np.float64, na_value=np.nan)
     items = values.astype(object).where(values.notna(), None).tolist()
-    if {*map(type, items)} - {type(None)} in ({str}, {bool}):  # each is read once
-        known = {item: feature.read(item) for item in {*items}}
-        read = [known[item] for item in items]
-    else:
-        read = [feature.read(_plain(item)) for item in items]
-    if bad := [row for row, value in enumerate(read) if value is BAD]:
+    if not {*map(type, items)} <= {str, bool, int, float, type(None)}:
+        items = [*map(_plain, items)]
+    column = feature.many(items)
+    if column is None:
+        bad = [row for row, item in enumerate(items) if feature.read(item) is BAD]
         raise InvalidRowsError([(row, feature.name, feature.rule) for row in bad])
-    return feature.column(read)
+    return column
 
 
 def _plain(value: Any) -> Any:
