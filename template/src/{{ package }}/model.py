@@ -28,6 +28,7 @@ ARTIFACTS = Path(__file__).parent / "artifacts"
 CLOSE = 1e-5  # how far probabilities may be from the sum 1, and equal ones from each other
 FEATURES = hashlib.sha256(Path(__file__).with_name("features.py").read_bytes()).hexdigest()
 ONNX = "model.onnx"
+FLOAT = np.dtype(np.float64)
 INPUT = "features"  # the input of an ONNX model that takes all columns as one: [rows, columns]
 # What an ONNX model may give, and what it may take.
 NUMBERS = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64}
@@ -73,12 +74,17 @@ def seen(columns: Columns) -> Columns:
     """
     made: Columns = {}
     for name, column in features(columns).items():
-        if column.ndim == 2:
+        if column.dtype is FLOAT and column.ndim == 1:
+            made[name] = column
+        elif column.ndim == 2:
             made |= {f"{name}_{place}": part.astype(float) for place, part in enumerate(column.T)}
         elif column.dtype != object:
-            made[name] = column.astype(np.float64, copy=False)
+            made[name] = column.astype(np.float64)
         else:
-            made[name] = np.array(["" if v is None else v for v in column], object)
+            values = column.tolist()
+            made[name] = column
+            if None in values:
+                made[name] = np.array(["" if v is None else v for v in values], object)
     return made
 
 
@@ -117,6 +123,8 @@ class Model:
             cause = "the model must give numbers: the prediction or, for classes, its index and the"
             raise ModelError(f"{cause} probabilities", "see to_onnx() in train.py")
         self._inputs = {given.name: given.type for given in self._session.get_inputs()}
+        self._floats = [name for name, kind in self._inputs.items() if kind == "tensor(float)"]
+        self._others = {n: kind for n, kind in self._inputs.items() if n not in self._floats}
 
     def _import(self, files: Files) -> Any:
         """What native.py makes of the files. Raises ModelError, whatever goes wrong there."""
@@ -146,10 +154,14 @@ class Model:
         try:
             if [*self._inputs] == [INPUT] and INPUT not in table:
                 return {INPUT: np.ascontiguousarray(np.array([*table.values()], np.float32).T)}
-            return {
-                name: table[name].astype(TYPES[kind]).reshape(-1, 1)
-                for name, kind in self._inputs.items()
+            fed = {
+                name: table[name].astype(TYPES[kind], copy=False)[:, None]
+                for name, kind in self._others.items()
             }
+            if self._floats:  # one array is quicker than one a column
+                floats = np.array([table[name] for name in self._floats], np.float32)[:, :, None]
+                fed |= zip(self._floats, floats, strict=True)
+            return fed
         except (KeyError, ValueError, TypeError) as error:
             cause = f"the model does not take what features.py makes: {error}"
             raise ModelError(cause, "see to_onnx() in train.py") from None

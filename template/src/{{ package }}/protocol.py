@@ -52,8 +52,9 @@ class Inference(BaseModel):
 async def read_body(request: Request) -> bytes:
     """The whole body, unpacked. Raises HTTPException 413 as soon as it is too large, 415 when it is
     packed otherwise than by gzip, and ValueError when that is broken."""
-    packed = request.headers.get("content-encoding", "").lower().removeprefix("x-")
-    if packed not in ("", "identity", "gzip"):
+    packed = dict(request.scope["headers"]).get(b"content-encoding", b"").lower()
+    packed = packed.removeprefix(b"x-")
+    if packed not in (b"", b"identity", b"gzip"):
         raise HTTPException(415, "a body may be packed by gzip only", {"accept-encoding": "gzip"})
     body, more = b"", True
     while more:
@@ -64,7 +65,7 @@ async def read_body(request: Request) -> bytes:
         more = message.get("more_body", False)
         if len(body) > MAX_BYTES:
             raise HTTPException(413, f"the body is larger than {MAX_BYTES} bytes")
-    return _unpacked(body) if packed == "gzip" else body
+    return _unpacked(body) if packed == b"gzip" else body
 
 
 def _unpacked(body: bytes) -> bytes:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cached_property, partial
-from itertools import chain
+from itertools import chain, compress
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -277,7 +277,7 @@ class Schema:
                 continue
             values = [f.read(row.get(f.name)) for f in self.features]
             found.append(values)
-            if any(value is BAD for value in values) or not row.keys() <= self._known:
+            if BAD in values or not row.keys() <= self._known:
                 pairs = zip(self.features, values, strict=True)
                 bad = [f for f, value in pairs if value is BAD]
                 told = {f.name: f.rule if f.name in row else "is missing" for f in bad}
@@ -289,8 +289,11 @@ class Schema:
         if self._is_numbers:  # one array is quicker than one a feature
             matrix = np.array(found, np.float64).reshape(-1, len(self.names))
             return dict(zip(self.names, matrix.T, strict=True))
+        numbers = [[*compress(values, self._are_floats)] for values in found]
+        floats = iter(np.array(numbers, np.float64).reshape(len(found), sum(self._are_floats)).T)
         parts = zip(*found, strict=True) if found else ((),) * len(self.features)
-        return {f.name: f.column(part) for f, part in zip(self.features, parts, strict=True)}
+        three = zip(self.features, self._are_floats, parts, strict=True)
+        return {f.name: next(floats) if is_float else f.column(part) for f, is_float, part in three}
 
     def _together(self, rows: Sequence[Any]) -> Columns | None:
         """Many rows, a column at a time; None when something is wrong, as `encode` then tells."""
@@ -327,8 +330,12 @@ class Schema:
         return [dict(zip(self.names, row, strict=True)) for row in zip(*lists, strict=True)]
 
     @cached_property
+    def _are_floats(self) -> list[bool]:
+        return [f.kind in ("number", "code", "timestamp") for f in self.features]
+
+    @cached_property
     def _is_numbers(self) -> bool:
-        return {feature.kind for feature in self.features} <= {"number", "code", "timestamp"}
+        return all(self._are_floats)
 
     @cached_property
     def _known(self) -> set[str]:

@@ -46,8 +46,9 @@ class Joined:
         self._parts.append(data)
 
     def _flush(self) -> None:
-        parts, self._parts = self._parts, []
-        self._transport.write(b"".join(parts))
+        if self._parts:
+            parts, self._parts = self._parts, []
+            self._transport.write(b"".join(parts))
 
     def __getattr__(self, name: str) -> Any:
         self._flush()
