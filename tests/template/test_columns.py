@@ -5,6 +5,8 @@ Judged from outside: what a client gets for rows that this file reads and writes
 
 import csv
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import numpy as np
 import pytest
 import tritonclient.http as triton  # type: ignore[import-untyped]
 
-from tests.support import sh
+from tests.support import last_known_day, sh
 from tests.template import makeityours
 from tests.template.conftest import PACKAGE, Server, python, serving
 
@@ -384,6 +386,42 @@ def test_a_table_that_was_declared_before_there_were_kinds_goes_on_working(
         [output] = coded.json()["outputs"]
         assert output["data"] == [pytest.approx(answer.json()["prediction"], rel=1e-6)]
         assert ask(server, row | {"sex": "3"}).status_code == 422
+
+
+@pytest.fixture(scope="module")
+def mlserver(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment with MLServer, which wants older libraries than a project."""
+    python = tmp_path_factory.mktemp("mlserver") / "bin/python"
+    free = {"UV_CONSTRAINT": "", "UV_BUILD_CONSTRAINT": ""} | last_known_day()
+    sh("uv", "venv", "-q", "--python", sys.executable, python.parent.parent)
+    wanted = ("mlserver==1.7.1", "pandas<3")
+    sh("uv", "pip", "install", "-q", "--python", python, *wanted, env=free)
+    return python
+
+
+@pytest.mark.parametrize("objects", [[], ["weekend", "full", "seats"]])
+def test_mlservers_own_types_get_the_answers_that_named_fields_get(
+    server: Server, golden: list[Row], mlserver: Path, objects: list[str]
+) -> None:
+    rows = [features(row) for row in golden]
+    rows = [row for row in rows if None not in (row["seats"], row["full"])][:20]
+    assert any(row["wind"] is None for row in rows)
+    assert any(row["carrier"] is None for row in rows)
+    url = f"{server.url}/v2/models/churn-model/infer"
+    done = subprocess.run(
+        [mlserver, HERE.with_name("mlserver_client.py"), url, *objects],
+        input=json.dumps(rows), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["sent"] == {
+        name: "BYTES" if name in objects else KINDS.get(name, "BYTES") for name in rows[0]
+    }
+    named = ask(server, rows).json()
+    assert [("no", "yes")[code] for code in told["labels"]] == [a["prediction"] for a in named]
+    assert told["shape"] == [20, 2]
+    shares = [share for answer in named for share in answer["probabilities"].values()]
+    assert told["probabilities"] == pytest.approx(shares, abs=1e-6)
 
 
 KINDS_OF_OLD = """

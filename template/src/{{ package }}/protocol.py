@@ -14,6 +14,7 @@ import numpy as np
 from fastapi import APIRouter
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError
+from pydantic_core import from_json
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -223,6 +224,8 @@ def _values(tensor: Tensor, part: bytes | None) -> NDArray[Any]:
         values = np.array(_texts(part), object)
     else:
         values = np.frombuffer(part, dtype)
+    if (tensor.parameters or {}).get("content_type") == "pd_json":  # MLServer's, of any object
+        values = np.array([from_json(str(text)) for text in values.ravel()], object)
     if tensor.datatype == "FP32" and tensor.name == INPUT:
         with np.errstate(over="ignore"):  # what is too large becomes infinity, which no range holds
             values = values.astype(np.float32)
