@@ -258,4 +258,4 @@ def test_a_server_without_a_model_says_what_to_do(project: Path, tmp_path: Path)
     argv = (python(project), "-m", f"{PACKAGE}.serve", "--model", tmp_path)
     done = run(*argv, cwd=project)
     assert done.returncode == 1
-    assert done.stderr == f"error: there is no model.onnx in {tmp_path}\n  try: make train\n"
+    assert done.stderr == f"error: there is no model.json in {tmp_path}\n  try: make train\n"
