@@ -13,7 +13,19 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmarks import deploy, image, kills, machine, new, predict, report, road, status, update
+from benchmarks import (
+    deploy,
+    image,
+    kills,
+    large,
+    machine,
+    new,
+    predict,
+    report,
+    road,
+    status,
+    update,
+)
 from benchmarks.programs import BenchmarkError
 from benchmarks.workshop import Workshop, workshop
 
@@ -24,6 +36,7 @@ PARTS = {
     "kills": kills,
     "road": road,
     "predict": predict,
+    "large": large,
     "deploy": deploy,
     "image": image,
 }
