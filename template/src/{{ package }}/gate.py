@@ -2,7 +2,7 @@
 
 It must hold the limits in pyproject.toml and not be worse than the best model accepted so far,
 overall and on every large slice, by the figure that `metric` names (metrics.py). The verdict is
-written for machines (report.json), for people (report.md), and for the deploy, which compares a
+written for machines (report.json), for people (report.md, report.html), and for the deploy, which compares a
 server's answers with golden.json. Touch this file to add a rule.
 """
 
@@ -56,6 +56,9 @@ class Report:
     reasons: list[str] = field(default_factory=list)
     note: str = "not compared with a champion"
     model_sha256: str | None = None
+    commit: str | None = None
+    data_fingerprint: str | None = None
+    higher: bool = True  # is better
     metric: str = "skill"
     better: float | None = None  # the score of all rows, turned so that more is better
     interval: tuple[float, float] | None = None  # of that score, in 95 of 100 cases
@@ -74,23 +77,16 @@ class Report:
                 head += f", {METRIC} {part.value:.4g}"
         return [head, self.note, *self.reasons]
 
-    def markdown(self) -> str:
-        """The verdict as a page, for a pull request."""
-        head, *rest = [*self.lines(), f"model `{self.model_sha256}`"]
-        page = [f"## Gate: {head}", "", *(f"- {line}" for line in rest)]
-        if self.slices:
-            page += ["", f"| rows | number | {self.metric} | {METRIC} |", "|---|--:|--:|--:|"]
-        for part in self.slices.values():
-            value = "" if part.value is None else f"{part.value:.4g}"
-            page.append(f"| {part.name} | {part.rows} | {part.score:.3f} | {value} |")
-        return "\n".join([*page, ""])
-
 
 def answered(model: Model, rows: pd.DataFrame) -> Answered:
     """What a client gets for some rows of the table. Raises ModelError for an answer with a fault,
     and InvalidRowsError for a row that breaks the schema."""
-    columns, truth = golden.encode(rows)
-    answers = model.answers(columns)
+    return as_numbers(rows, model.answers(golden.columns(rows)))
+
+
+def as_numbers(rows: pd.DataFrame, answers: list[dict[str, Any]]) -> Answered:
+    """Rows of the table and what a client got for them."""
+    _, truth = golden.encode(rows)
     named = [answer["prediction"] for answer in answers]
     labels = np.zeros(len(rows), int)
     if SCHEMA.classes:
@@ -220,13 +216,14 @@ def rivals(
     return mine, theirs, f"{told}{theirs[ALL].score:.3f}"
 
 
-def hold(candidate: Path, champion: Path, limits: Limits) -> tuple[Report, list[dict[str, object]]]:
+def hold(candidate: Path, champion: Path, limits: Limits) -> tuple[Report, list[dict[str, Any]]]:
     """Judge the model in one folder against the one in the other: the verdict and its answers.
 
     Raises FileNotFoundError without a golden dataset and ModelError without a candidate.
     """
     rows, metric = golden.read(), metric_of(SCHEMA, limits)
     report = Report(limits, len(rows), golden.fingerprint(rows), metric=metric.name)
+    report.higher = metric.higher
     try:
         model = load(candidate)
     except ModelError as error:
@@ -234,11 +231,13 @@ def hold(candidate: Path, champion: Path, limits: Limits) -> tuple[Report, list[
             raise
         report.reasons = [str(error)]
         return report, []
-    report.model_sha256 = model.facts.model_sha256
+    report.model_sha256, report.commit = model.facts.model_sha256, model.facts.commit
+    report.data_fingerprint = model.facts.data_fingerprint
     report.reasons = list(objections(model, rows, limits))
     if report.reasons:
         return report, []
-    found = answered(model, rows)
+    answers = model.answers(golden.columns(rows))
+    found = as_numbers(rows, answers)
     report.slices = measure(found, metric)
     report.better = report.slices[ALL].score * metric.sign
     report.interval = metric.interval(found, golden.units(rows))
@@ -251,7 +250,7 @@ def hold(candidate: Path, champion: Path, limits: Limits) -> tuple[Report, list[
     except KeyError as error:
         raise ModelError(f"the gate has no limit {error}", missing) from None
     report.reasons, report.accepted = reasons, not reasons
-    return report, model.answers(golden.columns(rows))
+    return report, answers
 
 
 def main() -> int:
@@ -260,18 +259,24 @@ def main() -> int:
     parser.add_argument("--champion", type=Path, default=Path(".state/champion"), help="its folder")
     parser.add_argument("--report", type=Path, default=Path(".state/gate"), help="where to write")
     options = parser.parse_args()
+    for old in options.report.glob("report.*"):
+        old.unlink()  # it is about another model, also when this one cannot be judged
     try:
         limits = limits_of()
         report, answers = hold(options.model, options.champion, limits)
     except (FileNotFoundError, ModelError, ValueError, KeyError, TypeError) as error:
         print(golden.why(error, "make golden train", [golden.GOLDEN]), file=sys.stderr)
         return 2
+    from .report import write  # only here, as it needs what stands above
+
     options.report.mkdir(parents=True, exist_ok=True)
-    (options.report / "report.md").write_text(report.markdown(), "utf-8")
-    rows = {"rows": golden.features(golden.read()), "predictions": answers}
-    for name, content in {"report": asdict(report), "golden": rows}.items():
+    table = golden.read()
+    write(options.report, report, as_numbers(table, answers) if answers else None)
+    rows = {"rows": golden.features(table), "predictions": answers}
+    told = json.loads(json.dumps(asdict(report)), parse_constant=lambda _: None)  # JSON has no NaN
+    for name, content in {"report": told, "golden": rows}.items():
         (options.report / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
-    print("\n".join(report.lines()))
+    print("\n".join([*report.lines(), f"with plots: {options.report / 'report.html'}"]))
     return 0 if report.accepted else 1
 
 
