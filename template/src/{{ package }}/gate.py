@@ -2,7 +2,7 @@
 
 It must hold the limits in pyproject.toml and not be worse than the best model accepted so far,
 overall and on every large slice, by the figure that `metric` names (metrics.py). The verdict is
-written for machines (report.json), for people (report.md, report.html), and for the deploy, which compares a
+written for machines (report.json), for people (report.py), and for the deploy, which compares a
 server's answers with golden.json. Touch this file to add a rule.
 """
 

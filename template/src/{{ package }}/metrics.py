@@ -9,6 +9,7 @@ squared. 1 is perfect, 0 no better than a constant answer. The other names are s
 """
 
 import importlib
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -153,7 +154,12 @@ def _own(function: Any, found: Answered) -> float:
 
 def _sklearn(name: str, kind: str, found: Answered, alphas: list[float] | None) -> float:
     """A figure of scikit-learn's, NaN where these rows have none."""
-    function: Any = getattr(importlib.import_module("sklearn.metrics"), name)
+    plain: Any = getattr(importlib.import_module("sklearn.metrics"), name)
+
+    def function(*given: Any, **more: Any) -> float:
+        with warnings.catch_warnings(action="ignore"):  # once for each sample of the bootstrap
+            return float(plain(*given, **more))
+
     schema, truth = found.schema, found.truth
     more: dict[str, Any] = {"sample_weight": found.weights}
     places = list(range(len(schema.classes)))
@@ -162,17 +168,19 @@ def _sklearn(name: str, kind: str, found: Answered, alphas: list[float] | None) 
         columns = zip(truth.T, found.said.T, alphas or [], strict=True)
         return float(np.mean([function(t, s, alpha=a, **more) for t, s, a in columns]))
     if kind == "numbers":
-        return float(function(truth, found.said, **more))
+        return function(truth, found.said, **more)
     if kind == "probabilities":
-        return float(function(truth, found.said, labels=places, **more))
+        return function(truth, found.said, labels=places, **more)
+    there = np.unique(truth)
     if kind == "ranks":
-        there = np.unique(truth)
         if len(there) < len(places):
             return float("nan")
         if len(places) == 2:
-            return float(function(truth == wanted, found.said[:, wanted], **more))
-        return float(function(np.eye(len(places))[truth], found.said, average="macro", **more))
+            return function(truth == wanted, found.said[:, wanted], **more)
+        return function(np.eye(len(places))[truth], found.said, average="macro", **more)
     if kind == "found":
-        many = {"average": "macro", "labels": places}
+        if schema.positive and wanted not in there:
+            return float("nan")
+        many = {"average": "macro", "labels": there}  # of the classes that are there
         more |= {"zero_division": 0.0, **({"pos_label": wanted} if schema.positive else many)}
-    return float(function(truth, found.labels, **more))
+    return function(truth, found.labels, **more)

@@ -32,7 +32,7 @@ h1{font-size:1.3rem;border-left:.4rem solid #d44;padding-left:.8rem}h1.True{bord
 table{border-collapse:collapse;display:block;overflow-x:auto;overflow-wrap:normal}
 td,th{padding:.2rem .7rem;border-bottom:1px solid #8886;text-align:right}
 :is(td,th):first-child{text-align:left}svg{display:block;max-width:100%;margin:1rem 0}
-rect,circle{fill:#48d;fill-opacity:.6}text{fill:currentColor;font-size:12px;text-anchor:middle}
+rect,circle{fill:#48d;fill-opacity:.7}text{fill:currentColor;font-size:12px;text-anchor:middle}
 .name{text-anchor:start}line{stroke:currentColor;stroke-opacity:.3}
 .limit{stroke:#d44;stroke-opacity:1;stroke-width:2}</style>"""
 
@@ -69,8 +69,8 @@ def _sections(report: Report, found: Answered) -> Iterator[Section]:
     limit = report.limits.get(f"{'min' if report.higher else 'max'}_slice_{report.metric}", 0)
     bars = [(place, min(0, score), max(0, score), 0.6) for place, score in enumerate(scores)]
     bars += [(0, *report.interval, 0.2)] if report.interval else []
-    about = f"The line is the limit of slices of {report.limits['min_slice_rows']} rows or more, the "
-    about += "narrow bar where 95 of 100 samples of all rows lie."
+    about = f"The line is the limit of slices of {report.limits['min_slice_rows']} rows or more; "
+    about += "the narrow bar tells where 95 of 100 samples of all rows lie."
     ends = _ends([0, limit, *scores, *(report.interval or ())])
     plot = _plot(ends, [*report.slices], bars, limit)
     yield "Slices", about, [["slice", "rows", report.metric, METRIC], *rows], plot
