@@ -62,12 +62,64 @@ def load():
     noise = RANDOM.normal(size=600)
     return table.assign(price=3 * table["x"] - table["y"] + noise)
 """
+MANY = """
+NAMES = [f'''<b>{n:02} & "ü" 'x' | `y` *z* _w_ 日本</b> '''.ljust(60, "ö") for n in range(40)]
+SCHEMA = Schema(target="kind", classes=tuple(NAMES), features=FEATURES)
+SLICES["<script>alert(1)</script> | `a` & b"] = lambda table: table["x"] < 0
+
+
+def load():
+    table = drawn(1600)
+    place = 5 * np.arctan2(table["x"], table["y"]) / np.pi + 5 * table["z"]
+    return table.assign(kind=[NAMES[n] for n in (place.rank() - 1).astype(int) // 40])
+"""
+SEVERAL = """
+SCHEMA = Schema(numbers=("width", "height"), features=FEATURES)
+
+
+def load():
+    table = drawn(600)
+    noise = RANDOM.normal(size=600)
+    return table.assign(width=table["x"] + noise, height=1e6 * (table["y"] - noise))
+"""
+QUANTILES = NUMBER.replace('target="price"', 'target="price", numbers=("low", "high")')
+SCORE = """
+SCHEMA = Schema(beside=("known",), features=FEATURES)
+
+
+def load():
+    table = drawn(600)
+    return table.assign(known=(table["x"] > 1).astype(int))
+"""
 RIDGE = """
 from sklearn.linear_model import Ridge
 
 
 def estimator(seed: int) -> Any:
     return Ridge()
+"""
+BAND = (
+    RIDGE
+    + """
+
+def fit(table: pd.DataFrame, target: Target, seed: int) -> Any:
+    return Ridge().fit(table, np.column_stack([target - 1.28, target + 1.28]))
+"""
+)
+ANOMALY = (
+    RIDGE
+    + """
+
+def fit(table: pd.DataFrame, target: Target, seed: int) -> Any:
+    return Ridge().fit(table, table["x"])
+"""
+)
+OWN = """import pandas as pd
+from sklearn.metrics import roc_auc_score
+
+
+def auc(rows: pd.DataFrame, said):
+    return roc_auc_score(rows["known"], said)
 """
 LOOSE = "margin = 9\nslice_margin = 9\nmin_slice_rows = 30\n"
 Figures = dict[str, Any]
@@ -99,8 +151,8 @@ def settings(folder: Path, name: str, text: str) -> None:
 
 def metric(folder: Path, name: str, more: str = "", low: float = -99, high: float = 99) -> None:
     """Let the gate judge by a metric, with limits that most models hold."""
-    ends = {"min": low, "max": high}
-    limits = [f"{e}_{s}{name} = {v}\n" for e, v in ends.items() for s in ("", "slice_")]
+    ends, limited = {"min": low, "max": high}, name.rpartition(":")[2]
+    limits = [f"{e}_{s}{limited} = {v}\n" for e, v in ends.items() for s in ("", "slice_")]
     settings(folder, "gate", f'metric = "{name}"\n{LOOSE}{"".join(limits)}{more}')
 
 

@@ -25,13 +25,27 @@ def authors(project: Path, **env: str) -> set[str]:
 
 def commit(project: Path, name: str, mail: str, *more: str) -> None:
     who = ("-c", f"user.name={name}", "-c", f"user.email={mail}")
-    sh("git", *who, "commit", "-q", "--no-verify", "--allow-empty", "-m", "Change", *more, cwd=project)
+    sh(
+        "git",
+        *who,
+        "commit",
+        "-q",
+        "--no-verify",
+        "--allow-empty",
+        "-m",
+        "Change",
+        *more,
+        cwd=project,
+    )
 
 
 def test_a_commit_is_made_by_its_author_its_co_authors_and_who_starts_the_build(
     fresh_project: Path,
 ) -> None:
-    told = ("-m", "Co-authored-by: Bob B. <bob@example.com>\nCo-authored-by: Cy <7+cy@users.example>")
+    told = (
+        "-m",
+        "Co-authored-by: Bob B. <bob@example.com>\nCo-authored-by: Cy <7+cy@users.example>",
+    )
     commit(fresh_project, "Ann", "1234+ann@users.noreply.github.com", *told)
     people = {"Ann", "ann", "1234+ann@users.noreply.github.com", "Bob B.", "bob", "bob@example.com"}
     people |= {"Cy", "cy", "7+cy@users.example"}

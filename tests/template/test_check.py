@@ -72,7 +72,12 @@ def test_a_check_that_failed_is_never_reused_and_stops_a_ship_before_anything_is
 
 
 def test_every_program_of_the_pipeline_keeps_what_it_compiled(small: Path) -> None:
-    write(small, {"tests/test_model.py": "import sys\n\n\ndef test() -> None:\n    assert not "
-                  "sys.dont_write_bytecode\n"})
+    write(
+        small,
+        {
+            "tests/test_model.py": "import sys\n\n\ndef test() -> None:\n    assert not "
+            "sys.dont_write_bytecode\n"
+        },
+    )
     done = run("make", "check", cwd=small, env={"PYTHONDONTWRITEBYTECODE": "1"})
     assert done.returncode == 0, done.stdout + done.stderr

@@ -154,9 +154,7 @@ def test_unseen_categories_are_all_one(server: Server, golden: list[Row]) -> Non
     assert shares(server, row | {"carrier": "UA"}) != unseen[0]
 
 
-def test_the_same_moment_is_the_same_whatever_its_offset(
-    server: Server, golden: list[Row]
-) -> None:
+def test_the_same_moment_is_the_same_whatever_its_offset(server: Server, golden: list[Row]) -> None:
     row = features(golden[0])
     for moments in (
         ("2024-02-29T23:30:00Z", "2024-03-01T00:30:00+01:00", "2024-02-29T18:30:00-05:00"),

@@ -20,7 +20,9 @@ DIGEST = f"sha256:{'d' * 64}"
 def engine(folder: Path, *known: str) -> dict[str, str]:
     """An engine that knows an image by some names with a digest."""
     names = ", ".join(f'"{name}@{DIGEST}"' for name in known)
-    (folder / "engine").write_text(f"#!/bin/sh\n[ $1 = inspect ] && echo '[{{\"RepoDigests\": [{names}]}}]'\nexit 0\n")
+    (folder / "engine").write_text(
+        f"#!/bin/sh\n[ $1 = inspect ] && echo '[{{\"RepoDigests\": [{names}]}}]'\nexit 0\n"
+    )
     (folder / "engine").chmod(0o755)
     return {"DOCKER": str(folder / "engine")}
 

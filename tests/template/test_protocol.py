@@ -165,7 +165,9 @@ def test_a_tensor_that_does_not_fit_is_told_what_of_it(
 ) -> None:
     whole = [float(round(float(str(value)))) for value in row.values()]
     wrong: dict[str, dict[str, object]] = {
-        "the inputs are 'features' [rows, 10], or else a tensor each for mean_radius, ": {"name": "x"},
+        "the inputs are 'features' [rows, 10], or else a tensor each for mean_radius, ": {
+            "name": "x"
+        },
         "the datatype is one of FP32": {"datatype": "BYTES"},
         "the shape is [rows, 10], not [1, 9]": {"shape": [1, 9]},
         "the data must be whole numbers, as int64 says": {"datatype": "INT64"},
