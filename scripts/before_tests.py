@@ -14,6 +14,7 @@ NEEDS = {
     "nginx": "a proxy in front",
     "haproxy": "another proxy in front",
     "ab": "what old clients speak",
+    "chromium": "the gate's report in a browser",
 }
 
 

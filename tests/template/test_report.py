@@ -117,7 +117,7 @@ def test_calibration_adds_up_to_the_golden_rows_and_is_what_came_true(made: Made
         assert float(cells(part)[1][3]) == pytest.approx(share, rel=1e-3)
     if kind == "quantiles":
         table = cells(page.split("<h2>Residuals")[1])
-        assert table[0][-2:] == ["truths below", "of"]
+        assert table[0][-2:] == ["truths below", "wanted"]
         for row, alpha in zip(table[1:], (0.1, 0.9), strict=True):
             assert float(row[-1]) == alpha
             assert float(row[-2]) == pytest.approx(alpha, abs=0.07)

@@ -161,6 +161,8 @@ def test_a_commit_that_the_gate_refuses_goes_nowhere_and_the_report_says_why(
     assert done.jobs == {"build": "FAIL"}, done.text
     report = (repository.uploaded("build") / ".state/gate/report.md").read_text()
     assert report.startswith("## Gate: refused") and "0.999" in report
+    page = (repository.uploaded("build") / ".state/gate/report.html").read_text()
+    assert "0.999" in page and "<svg" in page
     assert not (repository.uploaded("build") / ".state/releases").exists()
 
 

@@ -119,14 +119,14 @@ def _numbers(found: Answered, alphas: list[float] | None) -> Section:
     """How far the answers are off, and how many truths lie below them."""
     names = SCHEMA.numbers or (SCHEMA.target,)
     rows = _quantiles(dict(zip(names, (found.truth - found.said).T, strict=True)))
-    rows[0] += ["truths below", *(["of"] if alphas else [])]
+    rows[0] += ["truths below", *(["wanted"] if alphas else [])]
     plots = []
     for place, (said, true) in enumerate(zip(found.said.T, found.truth.T, strict=True)):
         rows[place + 1] += _told(np.average(true < said, weights=found.weights))
         rows[place + 1] += _told(alphas[place]) if alphas else []
         dots = [(x, y, 3.0) for x, y in zip(said, true, strict=True)]
         plots.append(_plot(_ends([*said, *true]), [f"{names[place]}; up: came true"], dots=dots))
-    about = "What came true less what was answered: quantiles; and the share that is less."
+    about = "Quantiles of what came true less what was answered, and the share of truths below it."
     return "Residuals", about, rows, "".join(plots)
 
 
