@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from . import golden
+from . import faults, golden
 from .data import SCHEMA, SLICES
 from .metrics import Answered, Metric, metric_of, skill, spread
 from .model import ARTIFACTS, FEATURES, Model, ModelError, load
@@ -103,11 +103,15 @@ def as_numbers(rows: pd.DataFrame, answers: list[dict[str, Any]]) -> Answered:
 def measure(found: Answered, metric: Metric) -> dict[str, Slice]:
     """How good answers are: all, and those to each slice that has rows.
 
-    A slice's own error is held against the best constant answer to all rows. Raises ValueError when
+    A slice's own error is held against the best constant answer to all rows. Raises ModelError when
     the target is the same in every row, as skill has no meaning then.
     """
     masks = {ALL: np.full(len(found.rows), True)}
     masks |= {name: np.asarray(chooses(found.rows), bool) for name, chooses in SLICES.items()}
+    for name, mask in masks.items():
+        if mask.shape != (len(found.rows),):
+            cause = f"the slice {name!r} chooses from {mask.shape} rows of {len(found.rows)}"
+            raise ModelError(cause, "give one true or false a row: SLICES in data.py")
     reference = spread(found) if metric.score is skill else None
     slices = {}
     for name, mask in masks.items():
@@ -210,7 +214,7 @@ def rivals(
     try:
         part = found.take(unseen)
         theirs, mine = measure(answered(best, part.rows), metric), measure(part, metric)
-    except (ModelError, ValueError) as error:
+    except ModelError as error:
         return {}, {}, f"not compared with the champion: {error}"
     told = f"compared with the champion {best.facts.commit[:12]} on the {rows}: "
     return mine, theirs, f"{told}{theirs[ALL].score:.3f}"
@@ -219,7 +223,7 @@ def rivals(
 def hold(candidate: Path, champion: Path, limits: Limits) -> tuple[Report, list[dict[str, Any]]]:
     """Judge the model in one folder against the one in the other: the verdict and its answers.
 
-    Raises FileNotFoundError without a golden dataset and ModelError without a candidate.
+    Raises ModelError without a golden dataset or a candidate.
     """
     rows, metric = golden.read(), metric_of(SCHEMA, limits)
     report = Report(limits, len(rows), golden.fingerprint(rows), metric=metric.name)
@@ -261,12 +265,8 @@ def main() -> int:
     options = parser.parse_args()
     for old in options.report.glob("report.*"):
         old.unlink()  # it is about another model, also when this one cannot be judged
-    try:
-        limits = limits_of()
-        report, answers = hold(options.model, options.champion, limits)
-    except (FileNotFoundError, ModelError, ValueError, KeyError, TypeError) as error:
-        print(golden.why(error, "make golden train", [golden.GOLDEN]), file=sys.stderr)
-        return 2
+    with faults.told(2):
+        report, answers = hold(options.model, options.champion, limits_of())
     from .report import write  # only here, as it needs what stands above
 
     options.report.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,6 @@ becomes the columns that a server makes of a request.
 import contextlib
 import hashlib
 import json
-import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -18,8 +17,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from . import data
-from .data import SCHEMA, load
+from . import data, faults
+from .data import SCHEMA
 from .model import ModelError
 from .schema import BAD, Columns, Feature, InvalidRowsError
 from .split import Split, hashed
@@ -32,6 +31,7 @@ WEIGHT = "stands_for"  # in golden.csv: how many rows of the table a row stands 
 ENOUGH = 50  # golden rows of each class, if the table has twice as many
 SHARE = 0.2  # of the table
 MOST = 1000  # rows: as many as one request may hold
+FEWEST = 20  # rows of a table of which some can be held out
 
 Target = NDArray[np.float64]  # a class as its index in SCHEMA.classes, or the number itself
 
@@ -51,7 +51,7 @@ def columns(table: pd.DataFrame) -> Columns:
 def encode(table: pd.DataFrame) -> tuple[Columns, Target]:
     """The features of the table and its target [rows], or [rows, numbers].
 
-    Raises ValueError when a row breaks the schema.
+    Raises InvalidRowsError when a row breaks the schema, ModelError when a target does.
     """
     if not SCHEMA.targets:
         return columns(table), np.zeros(len(table))
@@ -60,11 +60,14 @@ def encode(table: pd.DataFrame) -> tuple[Columns, Target]:
 
 
 def _truth(column: pd.Series) -> Target:
+    told = column
     if SCHEMA.classes:
         column = column.map({name: code for code, name in enumerate(SCHEMA.classes)})
-    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    if not np.isfinite(values).all():
-        raise ValueError(f"{column.name} has a value that is no class, or no finite number")
+    values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    if len(bad := np.flatnonzero(~np.isfinite(values))):
+        what = f"none of the classes {SCHEMA.classes}" if SCHEMA.classes else "no finite number"
+        cause = f"row {bad[0]}: {told.name} is {told.tolist()[bad[0]]!r}, {what}"
+        raise ModelError(f"{cause}; so are {len(bad)} of {len(told)} rows", InvalidRowsError.remedy)
     return values
 
 
@@ -86,10 +89,15 @@ def write(rows: pd.DataFrame) -> None:
 
 
 def read() -> pd.DataFrame:
-    """The golden dataset. Raises FileNotFoundError, and ValueError when its columns do not fit."""
+    """The golden dataset. Raises ModelError when it is not there, or does not fit data.py."""
+    for elsewhere in unfetched([GOLDEN]):
+        raise elsewhere
+    if not GOLDEN.exists():
+        raise ModelError(f"there is no {GOLDEN}", "make golden train")
     table = pd.read_csv(GOLDEN, dtype=str, keep_default_na=False)
     if list(table.columns) not in (COLUMNS, [*COLUMNS, WEIGHT]):
-        raise ValueError(f"the columns of {GOLDEN} are not those that data.py declares")
+        cause = f"the columns of {GOLDEN} are not those that data.py declares"
+        raise ModelError(cause, "make golden train, if the table is another one")
     for feature in SCHEMA.features:
         table[feature.name] = _typed(feature, table[feature.name])
     numbers = [] if SCHEMA.classes else SCHEMA.targets
@@ -97,7 +105,13 @@ def read() -> pd.DataFrame:
     for name in SCHEMA.beside:
         with contextlib.suppress(ValueError, TypeError):
             table[name] = pd.to_numeric(table[name])
-    return table.astype({name: float for name in numbers})
+    table = table.astype({name: float for name in numbers})
+    try:
+        encode(table)
+    except (InvalidRowsError, ModelError) as error:
+        remedy = "correct SCHEMA in data.py or, if the table is another one, make golden train"
+        raise ModelError(f"{GOLDEN}: {error}", remedy) from None
+    return table
 
 
 def _typed(feature: Feature, texts: pd.Series) -> Any:
@@ -149,11 +163,36 @@ def unfetched(paths: list[Path] | None = None) -> Iterator[ModelError]:
             yield ModelError(f"{file} is kept by DVC and not here", "dvc pull; in CI too")
 
 
-def why(error: Exception, remedy: str, paths: list[Path] | None = None) -> str:
-    """What to say of an error: it may only come from data that nobody fetched."""
-    if not isinstance(error, ModelError):
-        error = next(unfetched(paths), ModelError(str(error), remedy))
-    return f"error: {error}\n  try: {error.remedy}"
+def table() -> pd.DataFrame:
+    """What load() returns. Raises ModelError when that is no table of SCHEMA."""
+    try:
+        found = data.load()
+        if cause := next(_doubts(found), ""):
+            raise ModelError(cause, InvalidRowsError.remedy)
+        for name in SCHEMA.targets:
+            _truth(found[name])
+    except Exception:
+        for elsewhere in unfetched():  # which may be all that is wrong
+            raise elsewhere from None
+        raise
+    return found
+
+
+def _doubts(table: Any) -> Iterator[str]:
+    """What is wrong with a table, as a whole."""
+    if not isinstance(table, pd.DataFrame):
+        yield f"load() returns a {type(table).__name__}, no pandas.DataFrame"
+        return
+    names = table.columns.tolist()
+    for name in COLUMNS:
+        if names.count(name) != 1:
+            there = ", ".join(map(str, names))[:200]
+            yield f"load() returns {names.count(name)} columns {name!r} where one is due: {there}"
+    if len(table) < FEWEST:
+        yield f"load() returns {len(table)} rows, and a model needs {FEWEST}"
+    for name in SCHEMA.targets:
+        if table[name].nunique(dropna=False) == 1:
+            yield f"every row has the same {name}: {table[name].tolist()[0]!r}"
 
 
 def training_rows(table: pd.DataFrame, golden: pd.DataFrame) -> pd.DataFrame:
@@ -224,16 +263,17 @@ def _keys(table: pd.DataFrame) -> list[tuple[Any, ...]]:
 
 
 def main() -> None:
-    try:
+    with faults.told():
         for unknown in unfetched([GOLDEN]):
             raise unknown  # its rows are not to be chosen anew
-        table = load()
-        encode(table)
-    except (OSError, ValueError, KeyError, ModelError) as error:
-        sys.exit(why(error, "correct load() or SCHEMA in data.py"))
-    rows = draw(table)
-    write(rows)
-    print(f"wrote {GOLDEN}: {len(rows)} of {len(table)} rows, never to be trained on")
+        whole = table()
+        encode(whole)
+        rows = draw(whole)
+        if not 0 < len(rows) < len(whole):
+            cause = f"{len(rows)} of {len(whole)} rows would be golden: too many are equal, or of"
+            raise ModelError(f"{cause} one group", "see load() and SPLIT in data.py")
+        write(rows)
+    print(f"wrote {GOLDEN}: {len(rows)} of {len(whole)} rows, never to be trained on")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .model import ModelError
 from .schema import Schema
 
 # By name: scikit-learn's function, whether more is better, and what it is computed from.
@@ -35,6 +36,7 @@ KNOWN = {
     "r2": ("r2_score", True, "numbers"),
     "mean_pinball_loss": ("mean_pinball_loss", False, "quantiles"),
 }
+SEE = "see [tool.mlops.gate] in pyproject.toml"
 DRAWS = 200  # samples of the rows, of which an interval is made
 
 
@@ -110,7 +112,7 @@ def skill(found: Answered, reference: NDArray[np.float64] | None = None) -> floa
 
 def spread(found: Answered) -> NDArray[np.float64]:
     """The mean squared error of the best constant answer, of each number [width]; of classes their
-    mean. Raises ValueError when it is none, as skill has no meaning then.
+    mean. Raises ModelError when it is none, as skill has no meaning then.
     """
     actual = found.actual
     mean = np.average(actual, axis=0, weights=found.weights)
@@ -118,33 +120,38 @@ def spread(found: Answered) -> NDArray[np.float64]:
     if found.schema.classes:
         errors = np.full(len(errors), errors.mean())
     if not (errors > 0).all():
-        raise ValueError("every row has the same target, so no model can show skill")
+        raise ModelError("every row has the same target: no model can show skill", "see data.py")
     return np.asarray(errors)
 
 
 def metric_of(schema: Schema, settings: dict[str, Any]) -> Metric:
-    """The metric that some settings of the gate name. Raises ValueError, saying what would do."""
+    """The metric that some settings of the gate name. Raises ModelError, saying what would do."""
     name = str(settings.get("metric", "skill"))
     if ":" in name:
         module, function = name.split(":", 1)
-        own = getattr(importlib.import_module(f".{module}", __package__), function)
+        try:
+            own = getattr(importlib.import_module(f".{module}", __package__), function)
+        except (ModuleNotFoundError, AttributeError) as error:
+            raise ModelError(f"metric = '{name}': {error}", SEE) from error
         higher = bool(settings.get("higher_is_better", True))
         return Metric(function, higher, lambda found: _own(own, found))
     if not schema.targets:
-        raise ValueError("nothing in the table says what came true: metric = 'module:function'")
+        cause = "nothing in the table says what came true: metric = 'module:function'"
+        raise ModelError(cause, SEE)
     if schema.target and schema.numbers and name != "mean_pinball_loss":
-        raise ValueError(f"{', '.join(schema.numbers)} are quantiles: metric = 'mean_pinball_loss'")
+        cause = f"{', '.join(schema.numbers)} are quantiles: metric = 'mean_pinball_loss'"
+        raise ModelError(cause, SEE)
     if name == "skill":
         return Metric(name, True, skill)
     if name not in KNOWN:
-        raise ValueError(f"metric = '{name}': known are skill, {', '.join(KNOWN)}")
+        raise ModelError(f"metric = '{name}': known are skill, {', '.join(KNOWN)}", SEE)
     function, higher, kind = KNOWN[name]
     if (kind in ("numbers", "quantiles")) == bool(schema.classes):
         what = "numbers" if schema.classes else "classes"
-        raise ValueError(f"metric = '{name}' is for {what}, which {schema.subject} has not")
+        raise ModelError(f"metric = '{name}' is for {what}, which {schema.subject} has not", SEE)
     alphas = settings.get("alpha", [0.5] * schema.width) if kind == "quantiles" else None
     if alphas is not None and len(alphas) != schema.width:
-        raise ValueError(f"alpha = {alphas}: one for each of {', '.join(schema.numbers)}")
+        raise ModelError(f"alpha = {alphas}: one for each of {', '.join(schema.numbers)}", SEE)
     return Metric(name, higher, lambda found: _sklearn(function, kind, found, alphas), alphas)
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 
+from .faults import cut, line
 from .features import features
 from .schema import Columns, Schema
 
@@ -73,7 +74,7 @@ def seen(columns: Columns) -> Columns:
     Numbers are float64, a gap in a text is "", a vector is as many columns as it has numbers.
     """
     made: Columns = {}
-    for name, column in features(columns).items():
+    for name, column in _made(columns).items():
         if column.dtype is FLOAT and column.ndim == 1:
             made[name] = column
         elif column.ndim == 2:
@@ -86,6 +87,22 @@ def seen(columns: Columns) -> Columns:
             if None in values:
                 made[name] = np.array(["" if v is None else v for v in values], object)
     return made
+
+
+def _made(columns: Columns) -> Columns:
+    """What features.py makes of some rows. Raises ModelError, whatever goes wrong there."""
+    try:
+        found = features(columns)
+    except Exception as error:
+        raise ModelError(line(error), "correct features() in features.py") from error
+    if found is not columns:
+        rows = len(next(iter(columns.values())))
+        for name, column in found.items() if isinstance(found, dict) else [("of all", found)]:
+            if not isinstance(column, np.ndarray) or column.shape[:1] != (rows,):
+                kind = f"{type(column).__name__} {getattr(column, 'shape', '')}".strip()
+                cause = f"features() makes {name} a {kind} of {rows} rows"
+                raise ModelError(cause, "return a dict of numpy columns: features() in features.py")
+    return found
 
 
 class Model:
@@ -116,7 +133,7 @@ class Model:
         try:
             self._session = ort.InferenceSession(onnx, options, ["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime has a type of its own for every fault
-            raise ModelError(f"onnxruntime cannot load the model: {error}") from None
+            raise ModelError(f"onnxruntime cannot load the model: {cut(error)}") from None
         self.outputs = [output.name for output in self._session.get_outputs()]
         types = {output.type for output in self._session.get_outputs()}
         if not types <= NUMBERS.keys() or len(self.outputs) <= bool(self.schema.classes):
@@ -133,17 +150,18 @@ class Model:
             return importlib.import_module(".native", __package__).load(files)
         except ModuleNotFoundError as error:
             remedy = "write it; what it imports belongs to dependencies in pyproject.toml"
-            raise ModelError(f"native.py is to load {names}: {error}", remedy) from None
+            raise ModelError(f"native.py is to load {names}: {error}", remedy) from error
         except Exception as error:
-            cause = f"native.py cannot load {names}: {_cut(error)}"
-            raise ModelError(cause, "see load() in native.py") from None
+            cause = f"native.py cannot load {names}: {line(error)}"
+            raise ModelError(cause, "see load() in native.py") from error
 
     def _run_native(self, columns: Columns) -> list[NDArray[Any]]:
+        table = seen(columns)
         try:
-            said = np.asarray(self._native(seen(columns)), np.float64)
+            said = np.asarray(self._native(table), np.float64)
         except Exception as error:
-            cause = f"native.py cannot answer: {_cut(error)}"
-            raise ModelError(cause, "see load() in native.py") from None
+            cause = f"native.py cannot answer: {line(error)}"
+            raise ModelError(cause, "see load() in native.py") from error
         if not self.schema.classes:
             return [said]
         return [said.argmax(axis=-1), said]
@@ -171,7 +189,7 @@ class Model:
         try:
             outputs: list[NDArray[Any]] = self._session.run(self.outputs, fed)
         except Exception as error:  # onnxruntime has a type of its own for every fault
-            raise ModelError(f"the model cannot run: {_cut(error)}", self.see) from None
+            raise ModelError(f"the model cannot run: {cut(error)}", self.see) from None
         return outputs
 
     def raw(self, columns: Columns) -> list[NDArray[Any]]:
@@ -276,13 +294,9 @@ def load(folder: Path = ARTIFACTS) -> Model:
     except FileNotFoundError as error:
         raise ModelError(f"there is no {Path(error.filename).name} in {folder}") from None
     except ValueError as error:
-        raise ModelError(f"{folder / 'model.json'} is not readable: {_cut(error)}") from None
+        raise ModelError(f"{folder / 'model.json'} is not readable: {cut(error)}") from None
     if wrong := [name for name, sha in hashes(files).items() if sha != known[name]]:
         raise ModelError(f"{folder / wrong[0]} is not the file that model.json describes")
     if identity(known) != facts.model_sha256:
         raise ModelError(f"{folder / 'model.json'} names another model than its files are")
     return Model(files, facts)
-
-
-def _cut(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"

@@ -33,6 +33,8 @@ BAD: Final = object()  # in place of a value that breaks the rule
 class InvalidRowsError(ValueError):
     """Rows that break the schema. Each problem names its row, its field, and what is wrong."""
 
+    remedy = "correct load() or SCHEMA in data.py"
+
     def __init__(self, problems: Sequence[Problem]) -> None:
         names = ("row", "field", "message")
         self.problems = [dict(zip(names, p, strict=True)) for p in problems[:MAX_PROBLEMS]]

@@ -10,7 +10,6 @@ import gc
 import logging
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +23,10 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from . import faults
 from .model import ARTIFACTS, Model, ModelError, load
 from .protocol import MAX_ROWS, constant, read_body, router
-from .telemetry import MODEL, JsonLines, count, metrics, refuse, telemetry
+from .telemetry import MODEL, JsonLines, count, log, metrics, refuse, telemetry
 
 SETTINGS: dict[str, Any] = {"lifespan": "off", "ws": "none", "server_header": False}
 SETTINGS |= {"access_log": False, "log_config": None}  # telemetry.py writes the lines
@@ -78,10 +78,11 @@ def create_app(model: Model, release: str = "unknown") -> ASGIApp:
             rows = content if isinstance(content, list) else [content]
             if not 1 <= len(rows) <= MAX_ROWS:
                 raise ValueError(f"a list must hold 1 to {MAX_ROWS} rows")
-            answers = model.answers(model.schema.encode(rows))
+            columns = model.schema.encode(rows)
         except (HTTPException, ValueError) as error:
             problems = refuse(request.scope, error)
             return JSONResponse({"detail": problems}, getattr(error, "status_code", 422))
+        answers = model.answers(columns)
         named = (answer["prediction"] if model.schema.classes else "" for answer in answers)
         count(request.scope, named)
         said = pydantic_core.to_json(answers if isinstance(content, list) else answers[0])
@@ -93,7 +94,13 @@ def create_app(model: Model, release: str = "unknown") -> ASGIApp:
             error.detail = f"this server has the model {facts.name} alone"
         return JSONResponse({key: error.detail}, error.status_code, error.headers)
 
+    async def fail(request: Request, error: Exception) -> Response:
+        """What the gate did not find: a line in the log, and no details for a client."""
+        log("error", message=str(error))
+        return await explain(request, HTTPException(500, "the model cannot answer this"))
+
     app.add_exception_handler(HTTPException, explain)
+    app.add_exception_handler(ModelError, fail)
     app.include_router(router(model))
     app.add_api_route("/version", constant(told), summary="What runs here")
     app.add_api_route("/metrics", metrics, summary="Numbers for Prometheus")
@@ -105,7 +112,11 @@ def create_app(model: Model, release: str = "unknown") -> ASGIApp:
         # The hot path goes past the layers of FastAPI, which cost as much as all the rest.
         if scope["path"] == "/predict" and scope["method"] == "POST":
             scope["endpoint"] = predict
-            response = await predict(Request(scope, receive))
+            request = Request(scope, receive)
+            try:
+                response = await predict(request)
+            except ModelError as error:
+                response = await fail(request, error)
             await response(scope, receive, send)
         else:
             head = {"method": "GET"} if scope["method"] == "HEAD" else {}  # uvicorn sends no body
@@ -144,10 +155,8 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=ARTIFACTS, help="folder of the model")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, handlers=[JsonLines()])
-    try:
+    with faults.told():
         app = create_app(load(options.model), os.environ.get("RELEASE") or "unknown")
-    except ModelError as error:
-        sys.exit(f"error: {error}\n  try: {error.remedy}")
     gc.freeze()  # what lives as long as the process need not be looked through again
     address = (options.host, options.port, options.uds)
     config = uvicorn.Config(app, *address, http=WholeAnswers, **SETTINGS)

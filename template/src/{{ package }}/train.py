@@ -8,7 +8,6 @@ import argparse
 import contextlib
 import functools
 import subprocess
-import sys
 import tomllib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -27,8 +26,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from . import golden
-from .data import SCHEMA, load
+from . import faults, golden
+from .data import SCHEMA
 from .gate import ALL, METRIC, answered, limits_of, measure
 from .golden import Target
 from .metrics import metric_of
@@ -97,6 +96,9 @@ def compare(fitted: Any, model: Model, rows: pd.DataFrame) -> None:
     """Raise ModelError when the exported model answers real rows otherwise than the fitted one."""
     columns, _ = golden.encode(rows)
     mine = np.asarray(predict(fitted, pd.DataFrame(seen(columns)))).reshape(len(rows), -1)
+    if wrong := (~np.isfinite(mine)).any(axis=1).sum():
+        cause = f"the fitted model answers {wrong} of {len(rows)} rows with no finite number"
+        raise ModelError(cause, "see estimator(), fit() and predict() in train.py")
     theirs = model.run(columns)[bool(SCHEMA.classes)].reshape(len(rows), -1)
     off = (np.abs(mine - theirs) / (1 if SCHEMA.classes else mine.std(axis=0) + 1e-9)).max(axis=1)
     wrong = (~(off <= OFF)).sum()
@@ -169,11 +171,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="which rows validate, and randomness")
     parser.add_argument("--out", type=Path, default=ARTIFACTS, help="folder for the two files")
     options = parser.parse_args()
-    try:
-        files, facts = train(load(), golden.read(), options.seed)
-    except (OSError, ValueError, KeyError, ModelError) as error:
-        sys.exit(golden.why(error, "correct data.py; make golden when the table is another"))
-    save(options.out, files, facts)
+    with faults.told():
+        files, facts = train(golden.table(), golden.read(), options.seed)
+        save(options.out, files, facts)
     scores = ", ".join(f"{name} {value:.4g}" for name, value in facts.validation.items())
     print(f"trained on {facts.training_rows} rows; validation: {scores}; {facts.model_sha256[:12]}")
 
