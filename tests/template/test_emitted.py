@@ -71,4 +71,5 @@ def test_the_wheel_holds_the_model_that_git_ignores_and_no_pipeline(
     names = zipfile.ZipFile(wheel).namelist()
     assert f"{PACKAGE}/artifacts/model.onnx" in names
     assert f"{PACKAGE}/artifacts/model.json" in names
-    assert not [name for name in names if name.startswith(("ops", "tests", "data"))]
+    assert not [name for name in names if name.startswith(("ops", "tests", "data", "notebooks"))]
+    assert not [name for name in names if name.endswith(".ipynb")]
