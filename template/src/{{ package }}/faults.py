@@ -15,7 +15,8 @@ from typing import Any
 
 HERE = Path(__file__).parent
 YOURS = HERE.parent if HERE.parent.name == "src" else HERE  # a release lies among libraries
-OURS = {"gate", "golden", "metrics", "model", "protocol", "schema", "serve", "split", "telemetry"}
+OURS = {"faults", "gate", "golden", "metrics", "model", "protocol", "report", "schema", "serve"}
+OURS |= {"snapshot", "split", "telemetry"}
 IN_TRAIN = {"<module>", "main", "train", "halves", "compare", "origin"}  # the rest is yours
 LONG = 300  # characters of a message; a converter's may have a million
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from . import data, faults
+from . import data, faults, snapshot
 from .data import SCHEMA
 from .model import ModelError
 from .schema import BAD, Columns, Feature, InvalidRowsError
@@ -164,9 +164,9 @@ def unfetched(paths: list[Path] | None = None) -> Iterator[ModelError]:
 
 
 def table() -> pd.DataFrame:
-    """What load() returns. Raises ModelError when that is no table of SCHEMA."""
+    """What load() returns, or the snapshot. Raises ModelError when that is no table of SCHEMA."""
     try:
-        found = data.load()
+        found = snapshot.table()
         if cause := next(_doubts(found), ""):
             raise ModelError(cause, InvalidRowsError.remedy)
         for name in SCHEMA.targets:
