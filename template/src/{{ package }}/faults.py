@@ -11,7 +11,6 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 HERE = Path(__file__).parent
 YOURS = HERE.parent if HERE.parent.name == "src" else HERE  # a release lies among libraries
@@ -21,6 +20,12 @@ IN_TRAIN = {"<module>", "main", "train", "halves", "compare", "origin"}  # the r
 LONG = 300  # characters of a message; a converter's may have a million
 
 
+def cut(error: object) -> str:
+    """A message on one line, and no longer than can be read."""
+    text = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())
+    return text if len(text) <= LONG else f"{text[:LONG]}..."
+
+
 def line(error: BaseException) -> str:
     """The innermost place in your files, else in ours, and the message."""
     path, number, _, source = _place(error)
@@ -28,44 +33,35 @@ def line(error: BaseException) -> str:
     return told + f"  ({source[:100]})" * bool(source)
 
 
-def cut(error: object) -> str:
-    """A message on one line, and no longer than can be read."""
-    text = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())
-    return text if len(text) <= LONG else f"{text[:LONG]}..."
-
-
 def _place(error: BaseException) -> tuple[Path, int, str, str]:
     if isinstance(error, SyntaxError) and error.filename:
         return Path(error.filename), error.lineno or 0, "", (error.text or "").strip()
-    walked = [(f.f_code, number) for f, number in traceback.walk_tb(error.__traceback__)]
-    found = [(Path(code.co_filename), number, code.co_name) for code, number in walked]
+    walked = traceback.walk_tb(error.__traceback__)
+    found = [(Path(f.f_code.co_filename), number, f.f_code.co_name) for f, number in walked]
     ours = [one for one in found if one[0].is_relative_to(HERE)]
-    path, number, name = ([one for one in found if _is_yours(*one)] or ours or found)[-1]
+    yours = [one for one in found if one[0].is_relative_to(YOURS) and not _is_ours(one[0], one[2])]
+    path, number, name = (yours or ours or found)[-1]
     return path, number, name, linecache.getline(str(path), number).strip()
 
 
-def _is_yours(path: Path, _: int, name: str) -> bool:
+def _is_ours(path: Path, name: str) -> bool:
     known = path.stem in OURS or (path.stem == "train" and name in IN_TRAIN)
-    return path.is_relative_to(YOURS) and not (path.parent == HERE and known)
-
-
-def _remedy(error: BaseException) -> str:
-    path, _, name, _ = _place(error)
-    missing = (getattr(error, "name", None) or "").partition(".")[0]
-    if isinstance(error, ModuleNotFoundError) and missing not in ("", HERE.name):
-        group = "" if path.name in ("features.py", "native.py") else "--group training "
-        return f"uv add {group}{missing}, or what the package with it is called"
-    where = f"{name}() in {path.name}" if name.isidentifier() else path.name
-    return f"correct {where}; OPS_DEBUG=1 shows the whole traceback"
+    return path.parent == HERE and known
 
 
 def tell(error: BaseException) -> None:
-    """Print it; what names its remedy says all itself."""
+    """Print it; an error that names its remedy says all itself."""
     if os.environ.get("OPS_DEBUG"):
         traceback.print_exception(error)
+    path, _, name, _ = _place(error)
+    where = f"{name}() in {path.name}" if name.isidentifier() else path.name
+    remedy = f"correct {where}; OPS_DEBUG=1 shows the whole traceback"
+    missing = (getattr(error, "name", None) or "").partition(".")[0]
+    if isinstance(error, ModuleNotFoundError) and missing not in ("", HERE.name):
+        group = "" if path.name in ("features.py", "native.py") else "--group training "
+        remedy = f"uv add {group}{missing}, or what the package with it is called"
     known = getattr(error, "remedy", None)
-    cause = f"{error}" if known else line(error)
-    print(f"error: {cause}\n  try: {known or _remedy(error)}", file=sys.stderr)
+    print(f"error: {error if known else line(error)}\n  try: {known or remedy}", file=sys.stderr)
 
 
 @contextlib.contextmanager
@@ -79,18 +75,15 @@ def told(code: int = 1) -> Iterator[None]:
 
 
 def watch() -> None:
-    """Before any other import: tell of files that cannot be imported, and of a warning once."""
-    seen = set[str]()
+    """Before all other imports: tell what cannot be imported, and of each warning once."""
+    heard = set[str]()
 
     def warn(message: object, category: type[Warning], *_: object, **__: object) -> None:
-        if (text := f"warning: {category.__name__}: {cut(message)}") not in seen:
-            seen.add(text)
+        if (text := f"warning: {category.__name__}: {cut(message)}") not in heard:
+            heard.add(text)
             print(text, file=sys.stderr)
 
-    def hook(_: Any, error: BaseException, trace: Any) -> None:
-        if isinstance(error, Exception):
-            tell(error)
-        else:
-            sys.__excepthook__(type(error), error, trace)
+    def hook(kind: type[BaseException], error: BaseException, trace: object) -> None:
+        tell(error) if isinstance(error, Exception) else traceback.print_exception(error)
 
     sys.excepthook, warnings.showwarning = hook, warn
