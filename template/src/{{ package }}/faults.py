@@ -45,7 +45,7 @@ def _place(error: BaseException) -> tuple[Path, int, str, str]:
 
 
 def _is_ours(path: Path, name: str) -> bool:
-    known = path.stem in OURS or (path.stem == "train" and name in IN_TRAIN)
+    known = path.stem in {*OURS, "telemetry"} or (path.stem == "train" and name in IN_TRAIN)
     return path.parent == HERE and known
 
 
