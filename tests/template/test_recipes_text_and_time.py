@@ -59,10 +59,8 @@ def _name(node: ast.stmt) -> str:
 def set_in(source: str, block: str) -> str:
     """Settings with a table of the block in the place of its namesake, or at the end."""
     for table in re.split(r"\n(?=\[)", block):
-        head = re.escape(table.splitlines()[0])
-        source, found = re.subn(
-            rf"(?ms)^{head}\n.*?(?=^\[)", lambda _, text=table: f"{text.strip()}\n\n", source
-        )
+        head, text = re.escape(table.splitlines()[0]), f"{table.strip()}\n\n"
+        source, found = re.subn(rf"(?ms)^{head}\n.*?(?=^\[)", text.replace("\\", r"\\"), source)
         source += "" if found else f"\n{table.strip()}\n"
     return source
 

@@ -208,10 +208,12 @@ def rivals(
     if best is None:
         return {}, {}, why
     unseen, rows = np.full(len(found.rows), True), "golden rows"
-    if best.facts.golden_fingerprint != golden.fingerprint(found.rows):  # the window moved
-        unseen = golden.SPLIT.since(found.rows, best.facts.window)
-        rows = f"{unseen.sum()} golden rows, which are newer than all that it was trained on"
     try:
+        if best.facts.golden_fingerprint != golden.fingerprint(found.rows):  # the window moved
+            unseen = golden.SPLIT.since(found.rows, best.facts.window)
+            rows = f"{unseen.sum()} golden rows, which are newer than all that it was trained on"
+        if not unseen.any():
+            raise ModelError("it may have been trained on all golden rows")
         part = found.take(unseen)
         theirs, mine = measure(answered(best, part.rows), metric), measure(part, metric)
     except ModelError as error:

@@ -274,6 +274,8 @@ def main() -> None:
             raise ModelError(f"{cause} one group", "see load() and SPLIT in data.py")
         write(rows)
     print(f"wrote {GOLDEN}: {len(rows)} of {len(whole)} rows, never to be trained on")
+    since = f" since {start}" if (start := SPLIT.window(rows)) else ""
+    print(f'  git commit -m "Golden rows{since}" {GOLDEN}')
 
 
 if __name__ == "__main__":

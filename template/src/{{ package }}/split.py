@@ -10,7 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .model import ModelError
+
 Mask = NDArray[np.bool_]
+SEE = "correct load() or SPLIT in data.py"
 
 
 @dataclass(frozen=True)
@@ -21,24 +24,45 @@ class Split:
     column: str = ""  # a feature, or a column of the table that no model sees
 
     def marks(self, table: pd.DataFrame) -> pd.Series:
-        """What the rows are told apart by: the name of their group, or their time."""
+        """What the rows are told apart by: the name of their group, or their time.
+
+        Raises ModelError for a value that is no time.
+        """
         values = table[self.column]
         if self.kind == "group":  # 7 and 7.0 are one
             return (values.astype(float) if values.dtype.kind in "iuf" else values).astype(str)
-        if not pd.api.types.is_datetime64_any_dtype(values.dtype):
-            numbers = pd.to_numeric(values, errors="coerce")
-            if numbers.notna().all():
-                return numbers
-        return pd.to_datetime(values, utc=True, format="ISO8601")
+        if isinstance(values.dtype, pd.PeriodDtype):
+            values = values.dt.to_timestamp()
+        is_time = pd.api.types.is_datetime64_any_dtype(values.dtype)
+        marks = values if is_time else pd.to_numeric(values, errors="coerce")
+        if is_time or marks.count() < values.count():  # not all are numbers
+            marks = pd.to_datetime(values, utc=True, format="ISO8601", errors="coerce")
+        if bad := values[marks.isna()].tolist():
+            such = f"{len(bad)} of {len(values)} rows are of no time, such as {bad[0]!r}"
+            raise ModelError(f"SPLIT is by {self.column!r}: {such}", SEE)
+        return marks
 
     def last(self, table: pd.DataFrame, share: float) -> Mask:
-        """Of which rows it is true that they are in the newest share [rows]."""
+        """Of which rows it is true that they are in the newest share [rows].
+
+        Raises ModelError when they are all of them.
+        """
         marks = self.marks(table)
-        return np.asarray(marks >= marks.sort_values().iloc[int(len(table) * (1 - share))])
+        start = marks.sort_values().iloc[int(len(table) * (1 - share)) :].min()
+        if not (marks < start).any():
+            cause = f"SPLIT is by {self.column!r}: no row is older than the newest fifth"
+            raise ModelError(cause, SEE)
+        return np.asarray(marks >= start)
 
     def since(self, table: pd.DataFrame, start: str) -> Mask:
-        """Which rows are of a time or later [rows]; the time as `window` wrote it."""
-        return np.asarray(self.marks(table) >= self.marks(pd.DataFrame({self.column: [start]}))[0])
+        """Which rows are of a time or later [rows]; the time as `window` wrote it.
+
+        Raises ModelError when the column holds times of another kind by now.
+        """
+        marks, first = self.marks(table), self.marks(pd.DataFrame({self.column: [start]}))
+        if marks.dtype.kind != first.dtype.kind and "M" in marks.dtype.kind + first.dtype.kind:
+            raise ModelError(f"its window is {start}, and {self.column!r} is of another kind")
+        return np.asarray(marks >= first[0])
 
     def window(self, golden: pd.DataFrame) -> str:
         """The time of the oldest golden row; "" when rows are not split by time."""
