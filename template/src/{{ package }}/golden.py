@@ -1,8 +1,8 @@
 """The golden dataset: rows that no model is ever trained on, and that every model is judged by.
 
 `make golden` draws it from the table and writes data/golden.csv. Do it again only when the table
-becomes another one, as models are compared on the same golden dataset only. Here too: how a table
-becomes the columns that a server makes of a request.
+becomes another one or, split by time, a longer one: else models are compared on the same rows
+only. Here too: how a table becomes the columns that a server makes of a request.
 """
 
 import contextlib
