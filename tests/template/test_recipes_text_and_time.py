@@ -299,6 +299,15 @@ def test_a_forecasts_range_is_judged_as_a_client_gets_it(
 
 
 @pytest.mark.weekly
+@pytest.mark.skipif(not os.environ.get("WEEKLY"), reason="mypy takes a minute: WEEKLY=1")
+def test_a_recipes_types_pass_the_projects_own_check(
+    follow: Callable[..., Made], embeddings: Made
+) -> None:
+    for made in (embeddings, follow(TFIDF), follow(LAGS), follow(RANGE)):
+        made.do("-m", "mypy", "src")
+
+
+@pytest.mark.weekly
 @pytest.mark.skipif(not os.environ.get("WEEKLY"), reason="PyTorch with CUDA is 5 GB: WEEKLY=1")
 def test_a_network_of_pytorch_is_judged_as_a_client_gets_it(project: Path, tmp_path: Path) -> None:
     base = libraries(project, tmp_path / "base", TORCH)
@@ -308,6 +317,7 @@ def test_a_network_of_pytorch_is_judged_as_a_client_gets_it(project: Path, tmp_p
     answers = served(made, tmp_path / "log", names)
     assert score(made) == pytest.approx(skill(truth, answers))
     assert is_right(truth, answers) > 0.9
+    made.do("-m", "mypy", "src")
     again(made)
     assert b"site-packages" not in (made.artifacts / "model.onnx").read_bytes()
     elsewhere = followed(base, tmp_path / "elsewhere", TORCH).artifacts / "model.onnx"
