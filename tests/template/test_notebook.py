@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import re
 import shutil
 from pathlib import Path
@@ -72,7 +73,8 @@ def test_what_it_showed_is_no_part_of_a_commit(clone: Path) -> None:
     content["cells"][1] |= {"outputs": [shown], "execution_count": 1}
     (clone / NOTEBOOK).write_text(json.dumps(content))
     hooks = ("-m", "pre_commit", "run", "--files", NOTEBOOK)
-    env = {"UV_NO_SYNC": "1", "PATH": f"{Path(python(clone)).parent}:{os.environ['PATH']}"}
+    path = f"{Path(python(clone)).parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    env = {"UV_NO_SYNC": "1", "PATH": path}
     done = run(python(clone), *hooks, cwd=clone, env=env)
     assert done.returncode == 1
     assert (clone / NOTEBOOK).read_text() == before
