@@ -234,3 +234,17 @@ def test_a_native_model_that_says_otherwise_than_the_fitted_one_is_not_saved(
     assert "the exported model answers" in other.stderr
     assert "see load() in native.py" in other.stderr
     assert not (folder / "src" / PACKAGE / "artifacts").exists()
+
+
+@pytest.mark.parametrize("threshold", ["1.5", '"0.2"'])
+def test_a_threshold_that_is_no_probability_is_refused_before_training(
+    project: Path, tmp_path: Path, threshold: str
+) -> None:
+    folder = written(project, tmp_path / "p", {}, "")
+    pyproject = folder / "pyproject.toml"
+    section = "[tool.mlops.model]\n"
+    text = pyproject.read_text().replace(section, f"{section}threshold = {threshold}\n")
+    pyproject.write_text(text)
+    refused = step_of(folder, "train")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "is no probability\n  try: [tool.mlops.model] in pyproject.toml" in refused.stderr

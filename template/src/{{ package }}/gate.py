@@ -32,7 +32,11 @@ Limits = dict[str, Any]  # [tool.mlops.gate] in pyproject.toml, where each is ex
 def limits_of(pyproject: Path = Path("pyproject.toml")) -> Limits:
     """The settings of the gate, and the threshold that the model must have."""
     settings = tomllib.loads(pyproject.read_text("utf-8"))["tool"]["mlops"]
-    return {**settings["gate"], "threshold": settings["model"].get("threshold")}
+    least = settings["model"].get("threshold")
+    if least is not None and (type(least) not in (int, float) or not 0 < least <= 1):
+        remedy = "[tool.mlops.model] in pyproject.toml: a number such as 0.2"
+        raise ModelError(f"threshold = {least!r} is no probability", remedy)
+    return {**settings["gate"], "threshold": least}
 
 
 @dataclass(frozen=True)
