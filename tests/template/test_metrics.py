@@ -89,8 +89,10 @@ def test_a_metric_is_the_figure_of_what_a_client_gets_or_is_refused_in_a_line(
     tables.metric(case.folder, name)
     done = tables.do(case.folder, "gate")
     if name in case.figures:
-        assert (done.returncode, done.stderr) == (0, "")
         report = tables.report(case.folder)
+        dull = (kind, name) == ("rare", "accuracy")  # always "no" is right in 99 of 100 rows
+        assert (done.returncode, done.stderr) == (int(dull), "")
+        assert dull == ("no better than a constant answer" in done.stdout)
         found = report["slices"]["all"]["score"]
         assert report["metric"] == name
         assert found == pytest.approx(case.figures[name], rel=1e-6)
@@ -137,14 +139,14 @@ def test_a_slice_of_one_class_has_no_figure_and_is_not_judged(rare: Case, name: 
     assert part["rows"] > 30
     assert part["score"] is None
     gate = rare.folder / ".state/gate"
-    assert re.search(r"\| nobody \| \d+ \| - \| 1 \|", (gate / "report.md").read_text())
-    assert re.search(r"<td>nobody<td>\d+<td>-<td>1\n", (gate / "report.html").read_text())
+    assert re.search(r"\| nobody \| \d+ \| - \| (1|0\.\d+) \|", (gate / "report.md").read_text())
+    assert re.search(r"<td>nobody<td>\d+<td>-<td>(1|0\.\d+)\n", (gate / "report.html").read_text())
 
 
 def test_golden_holds_fifty_of_a_rare_class_and_weights_add_up_to_the_table(rare: Case) -> None:
     _, truth, weights = tables.golden(rare.folder, "churned")
     assert truth.count("yes") == 50
-    assert len(truth) < 1200
+    assert 3500 < len(truth) < 5050  # enough of the others to rank them
     total = dict.fromkeys(("yes", "no"), 0.0)
     for name, weight in zip(truth, weights, strict=True):
         total[name] += weight
@@ -162,7 +164,7 @@ def test_the_figures_of_the_golden_rows_are_those_of_the_whole_table(rare: Case)
     whole = computed(rare.folder, truth=truth, weights=ones, answers=answers, classes=classes)
     for name in ("skill", *CLASSES):
         tables.metric(rare.folder, name)
-        assert tables.do(rare.folder, "gate").returncode == 0
+        assert tables.do(rare.folder, "gate").returncode == int(name == "accuracy")
         low, high = tables.report(rare.folder)["interval"]
         by_chance = (high - low) / 2  # five of 100 true values are not between the two
         assert low - by_chance <= whole[name] <= high + by_chance, name

@@ -28,6 +28,7 @@ GOLDEN = Path("data/golden.csv")
 ALSO = [*SCHEMA.targets, *filter(None, [SPLIT.column]), *SCHEMA.beside]
 COLUMNS = list(dict.fromkeys([*SCHEMA.names, *ALSO]))
 WEIGHT = "stands_for"  # in golden.csv: how many rows of the table a row stands for, if not as many
+RARE = 5000  # the same where a class is rare, so that enough of the others stand beside it
 ENOUGH = 50  # golden rows of each class, if the table has twice as many
 SHARE = 0.2  # of the table
 MOST = 1000  # rows: as many as one request may hold
@@ -221,6 +222,8 @@ def draw(table: pd.DataFrame) -> pd.DataFrame:
         limit[mine] = np.maximum(limit[mine], enough[-1] if len(enough) else 0)
     if SPLIT.kind == "group" or (places <= limit.max()).sum() <= MOST:
         limit[:] = limit.max()  # of all classes as much: a small table, or groups that stay whole
+    elif limit.min() < limit.max():  # ranks are judged too well where a row stands for hundreds
+        limit = np.maximum(limit, min(share, np.sort(places)[:RARE][-1]))
     found: pd.DataFrame = table[places <= limit][COLUMNS]
     if limit.min() == limit.max():
         return found
