@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import html
 import importlib
+import itertools
 import json
 import os
 import re
@@ -30,7 +31,7 @@ PAGE = LOG.with_suffix(".html")
 LATEST = 20  # runs in the table
 PATIENCE = 10  # seconds that a tracking server gets
 SCALARS = (str, int, float, bool, type(None))
-HEAD = ("TIME", "KIND", "COMMIT", "CHANGES", "DATA", "MODEL", "SECONDS", "METRICS")
+HEAD = ("TIME", "KIND", "COMMIT", "CHANGES", "DATA", "MODEL", "SECONDS", "METRICS", "NEW VALUES")
 Run = dict[str, Any]
 STYLE = """body { font: 15px system-ui; margin: 2rem auto; max-width: 70rem; color: #234 }
 td, th { text-align: left; padding: .3rem .8rem; border-bottom: 1px solid #dde }
@@ -88,7 +89,7 @@ def perform(kind: str) -> None:
     _append(made)
     _track(made)
     if kind == "try":
-        show([*earlier, made][-5:])
+        show([*earlier, made], 5)
 
 
 def history() -> tuple[list[Run], int]:
@@ -98,16 +99,16 @@ def history() -> tuple[list[Run], int]:
         for line in LOG.read_bytes().splitlines():
             try:
                 one = json.loads(line)
-                _row(one)
+                _rows([one])
                 found.append(one)
             except (ValueError, KeyError, TypeError, AttributeError):
                 torn += 1
     return found, torn
 
 
-def show(runs: list[Run]) -> None:
-    """Print runs, the newest last."""
-    table(HEAD, [_row(one) for one in runs])
+def show(runs: list[Run], latest: int) -> None:
+    """Print the latest runs, the newest last."""
+    table(HEAD, _rows(runs)[-latest:])
 
 
 def overview() -> None:
@@ -115,7 +116,7 @@ def overview() -> None:
     runs, torn = history()
     if not runs:
         raise OpsError("there is no run yet", "make try")
-    show(runs[-LATEST:])
+    show(runs, LATEST)
     replace(PAGE, _page(runs))
     say(f"\n{len(runs)} runs{f', {torn} unreadable lines' * bool(torn)}; see {PAGE}")
 
@@ -269,6 +270,18 @@ def _row(one: Run) -> list[str]:
     return [one["time"], one["kind"], *short, f"{one['seconds']:.1f}", metrics]
 
 
+def _rows(runs: list[Run]) -> list[list[str]]:
+    """A row for each run, with the parameters that the run before had otherwise."""
+    found = []
+    for before, one in itertools.pairwise([runs[0], *runs]):
+        old, new = before["parameters"], one["parameters"].items()
+        other = [
+            f"{key.split('__')[-1]} {value}" for key, value in new if old.get(key, value) != value
+        ]
+        found.append([*_row(one), ", ".join(other)])
+    return found
+
+
 def _page(runs: list[Run]) -> str:
     """The runs as one page that needs no network: a plot of the latest metric, and a table."""
     metric = next(iter(runs[-1]["metrics"]))
@@ -282,13 +295,14 @@ def _page(runs: list[Run]) -> str:
         if score is not None
     ]
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    those = [one for one in runs if metric in one["metrics"]]
+    told = _rows(runs)
+    those = [row for row, one in zip(told, runs, strict=True) if metric in one["metrics"]]
     dots = "".join(
-        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4"><title>{html.escape(" ".join(_row(one)))}'
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4"><title>{html.escape(" ".join(row))}'
         "</title></circle>"
-        for one, (x, y) in zip(those, points, strict=True)
+        for row, (x, y) in zip(those, points, strict=True)
     )
-    rows = ["".join(f"<td>{html.escape(text)}</td>" for text in _row(one)) for one in runs[::-1]]
+    rows = ["".join(f"<td>{html.escape(text)}</td>" for text in row) for row in told[::-1]]
     body = "".join(f"<tr>{row}</tr>" for row in rows)
     head = "".join(f"<th>{name.lower()}</th>" for name in HEAD)
     return f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Runs</title><style>

@@ -102,6 +102,19 @@ def test_a_run_that_cannot_be_written_down_is_a_warning(place: Path) -> None:
     assert done.stderr.startswith("warning: this run is not in ")
 
 
+def test_a_run_shows_which_parameters_the_run_before_had_otherwise(place: Path) -> None:
+    assert ops(place, "try").returncode == 0
+    train = place / "src" / PACKAGE / "train.py"
+    train.write_text(
+        train.read_text().replace("LogisticRegression(ran", "LogisticRegression(C=0.5, ran")
+    )
+    first, second = ops(place, "try").stdout.splitlines()[-2:]
+    assert second.endswith("  C 0.5")
+    assert "  C " not in first
+    assert ops(place, "runs").stdout.count("  C 0.5\n") == 1
+    assert (place / ".state/runs.html").read_text().count("<td>C 0.5</td>") == 1
+
+
 @pytest.mark.parametrize("git", ["none", "no commit"])
 def test_a_try_needs_no_git(place: Path, git: str) -> None:
     shutil.rmtree(place / ".git")
