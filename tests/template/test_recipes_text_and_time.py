@@ -19,7 +19,7 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.support import IDENTITY, ROOT, sh
+from tests.support import IDENTITY, ROOT, run, sh
 from tests.template.conftest import PACKAGE, Server, python, serving
 
 PAGE = (ROOT / "docs" / "recipes-text-and-time.md").read_text("utf-8")
@@ -210,6 +210,62 @@ def test_texts_by_tf_idf_are_judged_as_a_client_gets_them(
     assert "stands_for" not in made.golden[0]
     assert [path.name for path in sorted(made.artifacts.iterdir())] == ["model.json", "model.onnx"]
     again(made)
+
+
+HOLIDAYS = """
+NAMES = {
+    "linalg": "วันปีใหม่,วันสงกรานต์,วันแรงงาน,วันวิสาขบูชา,วันพ่อ,วันแม่",
+    "signal": "عيد الفطر,عيد الأضحى,رأس السنة,عيد العمال,المولد النبوي,عاشوراء",
+    "special": "元旦,春节,清明节,劳动节,端午节,中秋节",
+    "stats": "Новий рік,Різдво,Великдень,День праці,Трійця,День матері",
+}
+
+def load() -> pd.DataFrame:
+    several = {part: names.split(",") for part, names in NAMES.items()}
+    rows = [(f"{a} {b} {a}", part) for part, of in several.items() for a in of for b in of]
+    return pd.DataFrame(rows, columns=["sentence", "part"])
+"""
+
+
+def test_letters_tell_any_script_apart_and_words_of_letters_are_refused(
+    base: Path, tmp_path: Path
+) -> None:
+    [letters] = re.findall(r"```python variant\n(.*?)```", RECIPES[TFIDF], flags=re.DOTALL)
+    blocks = {"data.py": HOLIDAYS, "train.py": letters}
+    told = [f"```python\n# src/{PACKAGE}/{name}\n{text}```\n" for name, text in blocks.items()]
+    RECIPES["letters"] = "".join((RECIPES[TFIDF], *told))
+    made = followed(base, tmp_path / "churn-model", "letters")
+    truth = [row["part"] for row in made.golden]
+    answers = served(made, tmp_path / "log", ["sentence"])
+    assert score(made) == pytest.approx(skill(truth, answers))
+    assert is_right(truth, answers) > 0.95
+    train = made.folder / "src" / PACKAGE / "train.py"
+    train.write_text(train.read_text().replace('"char"', '"char_wb"'))
+    path = {"PYTHONPATH": str(made.folder / "src")}
+    done = run(python(made.folder), "-m", f"{PACKAGE}.train", cwd=made.folder, env=path)
+    assert done.returncode == 1
+    assert "cannot be converted" in done.stderr
+
+
+COUNTED = """
+import numpy as np, onnxruntime
+from skl2onnx import to_onnx
+from skl2onnx.common.data_types import StringTensorType
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+texts = np.array([["one two one one"], ["two three"]], object)
+for sublinear in (False, True):
+    fitted = TfidfVectorizer(sublinear_tf=sublinear, token_pattern="[a-z]+").fit(texts[:, 0])
+    options = {TfidfVectorizer: {"locale": "C.UTF-8"}}
+    inputs = [("text", StringTensorType([None, 1]))]
+    onnx = to_onnx(fitted, initial_types=inputs, options=options).SerializeToString()
+    [theirs] = onnxruntime.InferenceSession(onnx).run(None, {"text": texts})
+    print(np.abs(fitted.transform(texts[:, 0]).toarray() - theirs).max() < 1e-4)
+"""
+
+
+def test_onnx_counts_words_as_scikit_learn_but_for_sublinear_tf(project: Path) -> None:
+    assert sh(python(project), "-c", COUNTED).split() == ["True", "False"]
 
 
 def test_texts_by_embeddings_are_judged_as_a_client_gets_them(

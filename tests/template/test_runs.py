@@ -51,6 +51,17 @@ def test_a_snapshot_trains_the_same_bytes_without_load(place: Path) -> None:
     assert "try: make data" in done.stderr
 
 
+def test_a_snapshot_of_another_table_is_told_from_this_one(place: Path) -> None:
+    assert ops(place, "data").returncode == 0
+    [kept] = (place / ".state/data").iterdir()
+    data = place / "src" / PACKAGE / "data.py"
+    data.write_text(data.read_text().replace("mean_area", "mean_size"))
+    done = ops(place, "train", DATA=kept.stem)
+    assert done.returncode == 1
+    assert "is of another table than data.py declares: it lacks 'mean_size'" in done.stderr
+    assert "try: make data, or train without DATA=" in done.stderr
+
+
 DOWN = """
 
 def load() -> pd.DataFrame:

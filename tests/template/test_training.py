@@ -4,7 +4,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from tests.support import clean_environment, sh
+from tests.support import clean_environment, run, sh
 from tests.template.conftest import PACKAGE, python
 
 
@@ -50,6 +50,18 @@ def test_a_model_of_changed_files_is_marked_and_one_without_git_says_unknown(
     assert facts[0]["commit"].endswith("-dirty")
     assert (facts[1]["commit"], facts[1]["created"]) == ("unknown", "1980-01-01T00:00:00Z")
     assert facts[0]["model_sha256"] == facts[1]["model_sha256"]
+
+
+def test_a_class_without_a_row_to_fit_on_is_named(project: Path, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    sh("git", "clone", "-q", project, clone)
+    data = clone / "src" / PACKAGE / "data.py"
+    data.write_text(data.read_text().replace('("benign", "mal', '("benign", "between", "mal'))
+    path = {"PYTHONPATH": str(clone / "src")}
+    done = run(python(project), "-m", f"{PACKAGE}.train", cwd=clone, env=path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: of the class 'between' there is no row to fit on\n")
+    assert "try: bring more rows of it, or take it out of SCHEMA" in done.stderr
 
 
 def test_serving_needs_nothing_that_only_training_uses(project: Path) -> None:

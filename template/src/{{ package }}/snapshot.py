@@ -31,6 +31,9 @@ def table() -> pd.DataFrame:
     from . import golden  # it reads a table by way of this module
 
     rows = pd.read_parquet(found[0])
+    if lacking := {*golden.COLUMNS} - {*rows}:
+        cause = f"{found[0]} is of another table than data.py declares: it lacks {min(lacking)!r}"
+        raise ModelError(cause, "make data, or train without DATA=")
     whole = golden.fingerprint(rows)
     if not whole.startswith(found[0].stem) or not whole.startswith(name):
         remedy = f"rm {found[0]}, then make data"

@@ -125,6 +125,10 @@ def train(rows: pd.DataFrame, held_out: pd.DataFrame, seed: int) -> tuple[Files,
     free = golden.training_rows(rows, held_out)
     fitting, validating = halves(free, seed)
     columns, target = golden.encode(fitting)
+    unseen = [name for code, name in enumerate(SCHEMA.classes) if code not in target]
+    if unseen:
+        cause = f"of the class {unseen[0]!r} there is no row to fit on"
+        raise ModelError(cause, "bring more rows of it, or take it out of SCHEMA in data.py")
     table = pd.DataFrame(seen(columns))
     fitted = fit(table, target, seed)
     files = export(fitted, table)
