@@ -53,6 +53,7 @@ def perform(kind: str) -> None:
     """Train, or try: fit and score, and leave no model. One process, so imports wait once."""
     package = package_name()
     faults = importlib.import_module(f"{package}.faults")
+    faults.watch()
     with faults.told():
         train, golden, model = (
             importlib.import_module(f"{package}.{name}") for name in ("train", "golden", "model")

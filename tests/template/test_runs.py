@@ -90,6 +90,20 @@ def test_a_try_on_changed_files_scores_and_leaves_no_model(place: Path) -> None:
     assert two["model_sha256"] == one["model_sha256"]
 
 
+def test_a_library_that_warns_often_is_heard_once_in_a_run(place: Path) -> None:
+    train = place / "src" / PACKAGE / "train.py"
+    warns = (
+        "import warnings\n    for _ in range(9): warnings.warn(f'{_ * 0} epochs', stacklevel=1)\n"
+    )
+    body = "    return make_pipeline("
+    train.write_text(train.read_text().replace(body, f"    {warns}{body}"))
+    for verb in ("try", "train"):
+        done = ops(place, verb)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count("0 epochs") == 1, done.stderr
+        assert "warning: UserWarning: 0 epochs\n" in done.stderr
+
+
 def test_two_tries_at_once_both_leave_a_line_and_a_torn_one_is_counted(place: Path) -> None:
     (place / ".state").mkdir()
     (place / ".state/runs.jsonl").write_text('{"time": "2026-')
