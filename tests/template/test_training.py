@@ -64,6 +64,21 @@ def test_a_class_without_a_row_to_fit_on_is_named(project: Path, tmp_path: Path)
     assert "try: bring more rows of it, or take it out of SCHEMA" in done.stderr
 
 
+def test_a_golden_row_added_without_its_weight_is_told_as_a_fault_of_the_file(
+    project: Path, tmp_path: Path
+) -> None:
+    clone = tmp_path / "clone"
+    sh("git", "clone", "-q", project, clone)
+    file = clone / "data" / "golden.csv"
+    head, first, *rows = file.read_text().splitlines()
+    weighed = [f"{head},stands_for", f"{first},", *(f"{row},1" for row in rows)]
+    file.write_text("\n".join(weighed))
+    path = {"PYTHONPATH": str(clone / "src")}
+    done = run(python(project), "-m", f"{PACKAGE}.train", cwd=clone, env=path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: data/golden.csv: could not convert string to float")
+
+
 def test_serving_needs_nothing_that_only_training_uses(project: Path) -> None:
     code = (
         f"import sys, {PACKAGE}.serve; "

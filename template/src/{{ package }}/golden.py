@@ -106,10 +106,10 @@ def read() -> pd.DataFrame:
     for name in SCHEMA.beside:
         with contextlib.suppress(ValueError, TypeError):
             table[name] = pd.to_numeric(table[name])
-    table = table.astype({name: float for name in numbers})
     try:
+        table = table.astype({name: float for name in numbers})
         encode(table)
-    except (InvalidRowsError, ModelError) as error:
+    except (InvalidRowsError, ModelError, ValueError) as error:
         remedy = "correct SCHEMA in data.py or, if the table is another one, make golden train"
         raise ModelError(f"{GOLDEN}: {error}", remedy) from None
     return table
