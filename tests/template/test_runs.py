@@ -119,6 +119,16 @@ def test_two_tries_at_once_both_leave_a_line_and_a_torn_one_is_counted(place: Pa
     assert "http" not in page
 
 
+def test_a_full_disk_is_told_as_one(place: Path) -> None:
+    data = place / "src" / PACKAGE / "data.py"
+    full = DOWN.replace('"the warehouse is down"', '28, "No space left on device"')
+    data.write_text(data.read_text().replace("def load()", "def _load()") + full)
+    done = ops(place, "data")
+    assert done.returncode == 1
+    assert "No space left on device" in done.stderr
+    assert "  try: make room on the disk\n" in done.stderr
+
+
 def test_a_run_that_cannot_be_written_down_is_a_warning(place: Path) -> None:
     (place / ".state/runs.jsonl").mkdir(parents=True)
     done = ops(place, "try")

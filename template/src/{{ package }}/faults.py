@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import errno
 import linecache
 import os
 import sys
@@ -60,6 +61,8 @@ def tell(error: BaseException) -> None:
     if isinstance(error, ModuleNotFoundError) and missing not in ("", HERE.name):
         group = "" if path.name in ("features.py", "native.py") else "--group training "
         remedy = f"uv add {group}{missing}, or what the package with it is called"
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        remedy = "make room on the disk"
     known = getattr(error, "remedy", None)
     print(f"error: {error if known else line(error)}\n  try: {known or remedy}", file=sys.stderr)
 
