@@ -39,7 +39,7 @@ from sklearn.linear_model import LinearRegression
 def estimator(seed: int) -> Any:
     return LinearRegression()
 """
-QUANTILES = """
+QUANTILES = '''
 def fit(table: pd.DataFrame, target: Target, seed: int) -> Any:
     from sklearn.linear_model import QuantileRegressor
 
@@ -54,8 +54,8 @@ def predict(fitted: Any, table: pd.DataFrame) -> Any:
 def export(fitted: Any, table: pd.DataFrame) -> Files:
     lines = [[float(part) for part in (*one.coef_, one.intercept_)] for one in fitted]
     return {"model.txt": repr(lines).encode()}
-"""
-SCORE = """
+'''
+SCORE = '''
 def fit(table: pd.DataFrame, target: Target, seed: int) -> Any:
     return table.mean(), table.std()
 
@@ -66,7 +66,7 @@ def predict(fitted: Any, table: pd.DataFrame) -> Any:
 
 def export(fitted: Any, table: pd.DataFrame) -> Files:
     return {"model.txt": repr([list(map(float, part)) for part in fitted]).encode()}
-"""
+'''
 NATIVE = '''"""The model out of its own file."""
 
 import ast
