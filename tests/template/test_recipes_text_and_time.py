@@ -95,6 +95,7 @@ def libraries(project: Path, folder: Path, *recipes: str) -> Path:
     commands = [c for name in recipes for c in re.findall(r"uv add [^`#\n]+", RECIPES[name])]
     for command in dict.fromkeys(command.strip() for command in commands):
         sh(*command.split(), cwd=folder)
+    sh("uv", "sync", "--locked", "--quiet", cwd=folder)
     return folder
 
 

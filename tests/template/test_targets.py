@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -248,3 +249,34 @@ def test_a_threshold_that_is_no_probability_is_refused_before_training(
     refused = step_of(folder, "train")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "is no probability\n  try: [tool.mlops.model] in pyproject.toml" in refused.stderr
+
+
+WEIGHED = '''
+def fit(table: pd.DataFrame, target: Target, seed: int, weights: NDArray[np.float64]) -> Any:
+    return estimator(seed).fit(table, target, sample_weight=weights)
+'''
+
+
+def test_a_column_of_the_table_weighs_the_rows_that_are_fitted(
+    project: Path, tmp_path: Path
+) -> None:
+    table = TABLE.format(about='numbers=("up",)')
+    weighed = table.replace("SLICES = ", 'SAMPLE_WEIGHT = "cost"\nSLICES = ')
+    weighed = weighed.replace('"odd": odd})', '"odd": odd, "cost": np.where(x > 0, 1.0, 1e-6)})')
+    weighed = weighed.replace("x + y + noise", "np.abs(x) + y")
+    files = {"data.py": weighed, "train.py": f"from numpy.typing import NDArray\n{LINEAR}{WEIGHED}"}
+    low = "min_slice_skill = -9"
+    folder = written(project, tmp_path / "churn-model", files, "")
+    pyproject = folder / "pyproject.toml"
+    text = re.sub(r"min_slice_skill = [0-9.]+", low, pyproject.read_text())
+    pyproject.write_text(re.sub(r"min_skill = [0-9.]+", "min_skill = -9", text))
+    for step in ("golden", "train"):
+        done = step_of(folder, step)
+        assert done.returncode == 0, done.stdout + done.stderr
+    env = {"PYTHONPATH": str(folder / "src")}
+    artifacts = folder / "src" / PACKAGE / "artifacts"
+    with serving(folder, artifacts, tmp_path / "log", **env) as server:
+        points = [{"x": 2.0, "y": 0.0}, {"x": -2.0, "y": 0.0}]
+        answer = httpx.post(f"{server.url}/predict", content=json.dumps(points)).json()
+    # It has learned where x is above 0, where the number is x; on the other side it is -x.
+    assert [one["prediction"] for one in answer] == pytest.approx([2, -2], abs=0.01)

@@ -24,6 +24,7 @@ from .schema import BAD, Columns, Feature, InvalidRowsError
 from .split import Split, hashed
 
 SPLIT: Split = getattr(data, "SPLIT", Split())  # tables were once split at random only
+SAMPLE_WEIGHT: str = getattr(data, "SAMPLE_WEIGHT", "")  # a column of the table, for fit() alone
 GOLDEN = Path("data/golden.csv")
 ALSO = [*SCHEMA.targets, *filter(None, [SPLIT.column]), *SCHEMA.beside]
 COLUMNS = list(dict.fromkeys([*SCHEMA.names, *ALSO]))

@@ -130,7 +130,8 @@ def train(rows: pd.DataFrame, held_out: pd.DataFrame, seed: int) -> tuple[Files,
         cause = f"of the class {unseen[0]!r} there is no row to fit on"
         raise ModelError(cause, "bring more rows of it, or take it out of SCHEMA in data.py")
     table = pd.DataFrame(seen(columns))
-    fitted = fit(table, target, seed)
+    weights = [fitting[golden.SAMPLE_WEIGHT].to_numpy(float)] if golden.SAMPLE_WEIGHT else []
+    fitted = fit(table, target, seed, *weights)
     files = export(fitted, table)
     facts = Facts(
         name=settings["project"]["name"],
