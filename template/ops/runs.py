@@ -9,6 +9,7 @@ import html
 import importlib
 import itertools
 import json
+import math
 import os
 import re
 import shutil
@@ -78,7 +79,7 @@ def perform(kind: str) -> None:
         "changes": _changes() if facts.commit.endswith("-dirty") else "",
         "data": facts.data_fingerprint,
         "seed": facts.seed,
-        "parameters": {key: value for key, value in given.items() if isinstance(value, SCALARS)},
+        "parameters": {k: _plain(v) for k, v in given.items() if isinstance(v, SCALARS)},
         "metrics": facts.validation,
         "seconds": round(time.monotonic() - started, 2),
         "model_sha256": facts.model_sha256,
@@ -190,6 +191,11 @@ def _against_champion(train: Any, facts: Any, free: Any) -> str:
     other = any(getattr(facts, key) != getattr(champion.facts, key) for key in split)
     note = " (its split was another: it may have been trained on these rows)" if other else ""
     return f"{mine}; the champion {champion.facts.commit[:12]}: {best:.3f}{note}"
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it: NaN, which would differ from itself, and infinity by name."""
+    return value if not isinstance(value, float) or math.isfinite(value) else str(value)
 
 
 def _changes() -> str:

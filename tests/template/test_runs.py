@@ -138,8 +138,11 @@ def test_a_run_that_cannot_be_written_down_is_a_warning(place: Path) -> None:
 
 
 def test_a_run_shows_which_parameters_the_run_before_had_otherwise(place: Path) -> None:
-    assert ops(place, "try").returncode == 0
     train = place / "src" / PACKAGE / "train.py"
+    imputed = "    from sklearn.impute import SimpleImputer\n\n    return make_pipeline(SimpleImputer(), "
+    train.write_text(train.read_text().replace("    return make_pipeline(", imputed))
+    assert ops(place, "try").returncode == 0
+    assert lines(place)[0]["parameters"]["simpleimputer__missing_values"] == "nan"
     train.write_text(
         train.read_text().replace("LogisticRegression(ran", "LogisticRegression(C=0.5, ran")
     )
