@@ -108,7 +108,10 @@ def test_calibration_adds_up_to_the_golden_rows_and_is_what_came_true(made: Made
         assert all(0 <= float(row[3]) <= 1 for row in cells(part)[1:])
     if kind == "rare":
         _, truth, weights = tables.golden(folder, "churned")
-        answers = json.loads((folder / ".state/gate/golden.json").read_text())["predictions"]
+        code = f"import json; from {PACKAGE} import golden, model; rows = golden.columns("
+        code += "golden.read()); print(json.dumps(model.load().answers(rows)))"
+        path = {"PYTHONPATH": f"{folder / 'src'}"}
+        answers = json.loads(sh(python(folder), "-c", code, cwd=folder, env=path))
         low = [n for n, a in enumerate(answers) if a["probabilities"]["yes"] < 0.1]
         whole = sum(weights[n] for n in low)
         share = sum(weights[n] for n in low if truth[n] == "yes") / whole
